@@ -1,1 +1,3 @@
-//! Placeholder while the skeleton is laid.
+//! Trains, evaluates, exports and signs the models that the line judges with.
+
+pub mod export;
