@@ -1,0 +1,104 @@
+//! Everything on the wire: what the plant says ([`inbound`]) and what it hears ([`assessment`]).
+
+pub mod assessment;
+pub mod inbound;
+
+use serde::{Deserialize, Serialize};
+
+/// The topics of a line. Prefix and every topic are configuration; these are the plant's defaults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Topics {
+    /// The line's name, before every topic.
+    pub prefix: String,
+    /// A coil begins.
+    pub start: String,
+    /// A batch of rows across the strip.
+    pub gauge: String,
+    /// A coil ends, with its length.
+    pub end: String,
+    /// A whole coil, chunked by the gateway.
+    pub matrix: String,
+    /// An inspector's word.
+    pub feedback: String,
+    /// Pictures of the strip, followed by `/coil/side/position`.
+    pub surface: String,
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        let s = str::to_string;
+        Self {
+            prefix: s("plant/gl2"),
+            start: s("coil/start"),
+            gauge: s("gauge"),
+            end: s("coil/end"),
+            matrix: s("coil/matrix"),
+            feedback: s("feedback"),
+            surface: s("surface"),
+        }
+    }
+}
+
+/// What a topic carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// [`inbound::Start`].
+    Start,
+    /// [`inbound::Rows`].
+    Gauge,
+    /// [`inbound::End`].
+    End,
+    /// [`inbound::WholeCoil`].
+    Matrix,
+    /// [`inbound::Feedback`].
+    Feedback,
+    /// A picture of the strip.
+    Surface,
+}
+
+impl Kind {
+    /// The most bytes a payload of this kind may have: several times what the plant sends.
+    pub fn max_bytes(self) -> usize {
+        match self {
+            Self::Start | Self::End | Self::Feedback => 16 << 10,
+            Self::Gauge => 256 << 10,
+            Self::Matrix => 1 << 20,
+            Self::Surface => 2 << 20,
+        }
+    }
+}
+
+impl Topics {
+    /// What `topic` carries, or `None` if the line does not listen to it.
+    pub fn kind(&self, topic: &str) -> Option<Kind> {
+        let rest = topic.strip_prefix(self.prefix.as_str())?.strip_prefix('/')?;
+        let exact = [
+            (&self.start, Kind::Start),
+            (&self.gauge, Kind::Gauge),
+            (&self.end, Kind::End),
+            (&self.matrix, Kind::Matrix),
+            (&self.feedback, Kind::Feedback),
+        ];
+        if let Some((_, kind)) = exact.into_iter().find(|(name, _)| rest == name.as_str()) {
+            return Some(kind);
+        }
+        let picture = rest.strip_prefix(self.surface.as_str())?.strip_prefix('/')?;
+        (picture.split('/').count() == 3).then_some(Kind::Surface)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_told_apart() {
+        let topics = Topics::default();
+        assert_eq!(topics.kind("plant/gl2/gauge"), Some(Kind::Gauge));
+        assert_eq!(topics.kind("plant/gl2/surface/X/top/12.5"), Some(Kind::Surface));
+        assert_eq!(topics.kind("plant/gl2/assessment"), None);
+        assert_eq!(topics.kind("plant/gl22/gauge"), None);
+        assert_eq!(topics.kind("gauge"), None);
+    }
+}
