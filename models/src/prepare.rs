@@ -5,12 +5,12 @@
 //! `f32` are used, in a fixed order, so that every machine gives the same bits; golden files hold them.
 //!
 //! Version 1, in order: gaps are filled from their neighbours ([`fill`]); the ordered weight, or where
-//! there is no order the coil's own median, is the `nominal`; each channel is computed as its
-//! documentation says; the side vector is made of the order data.
+//! there is no order the coil's own median, is the `nominal`; each channel is its [`Signal`], shifted,
+//! scaled and limited; the two sides are laid out; the side vector is made of the order data.
 
 mod fill;
 
-use crate::coil::{CELLS, CHUNKS, CoilMatrix, GAUGES, Order, ToleranceClass};
+use crate::coil::{CELLS, CHUNKS, CoilMatrix, GAUGES, Order, SIDE_GAUGES, ToleranceClass};
 use serde::{Deserialize, Serialize};
 
 pub use fill::fill;
@@ -24,37 +24,54 @@ pub const VERSION: u32 = 1;
 pub struct PrepareSpec {
     /// [`VERSION`] of the contract.
     pub version: u32,
-    /// The population's limits for [`Channel::Grey`], g/m2 a side.
-    pub grey: GreyLimits,
+    /// How the two sides of the strip lie in the image.
+    pub layout: Layout,
     /// Channels of the image, in order.
     pub channels: Vec<Channel>,
     /// Values of the side vector, in order; may be empty.
     pub side: Vec<SideValue>,
 }
 
-/// The population's global limits (paper, section 3.1): black and white of the grey image.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GreyLimits {
-    /// What becomes 0, g/m2 a side.
-    pub low_g_m2: f32,
-    /// What becomes 1, g/m2 a side.
-    pub high_g_m2: f32,
+/// How the two sides of the strip lie in the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// Beside each other, as the paper has it: `[channels][264][18]`.
+    Beside,
+    /// On top of each other, so that what lies opposite on the strip lies in one place of the image:
+    /// `[2 channels][264][9]`, all channels of the top side, then all of the bottom side.
+    Stacked,
 }
 
-/// A channel of the image: one value a cell, `[264][18]`. `m` is the cell's mean with gaps filled.
+/// A channel of the image: `scale (x - shift)`, kept between `low` and `high`, `x` by its [`Signal`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// What is looked at.
+    pub signal: Signal,
+    /// What becomes 0.
+    pub shift: f32,
+    /// How much one unit of the signal becomes.
+    pub scale: f32,
+    /// Nothing is below.
+    pub low: f32,
+    /// Nothing is above.
+    pub high: f32,
+}
+
+/// What a channel looks at, cell by cell. `m` is the cell's mean, g/m2, with gaps filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Channel {
-    /// `(m - low) / (high - low)`, between 0 and 1: the paper's grey image.
-    Grey,
-    /// `5 (m / nominal - 1)`, between -2 and 2: what the customer did not order.
+pub enum Signal {
+    /// `m`: with the population's limits as `shift` and `1 / scale`, the paper's grey image.
+    Weight,
+    /// `m / nominal - 1`: what the customer did not order.
     Deviation,
-    /// `10 (m / median of its gauge - 1)`, between -2 and 2: blind to a gauge's calibration.
+    /// `m / median of its gauge - 1`: blind to a gauge's calibration.
     GaugeDeviation,
-    /// `10 (m / median of its chunk and side - 1)`, between -2 and 2: the profile across the strip.
+    /// `m / median of its chunk and side - 1`: the profile across the strip.
     ProfileDeviation,
-    /// `10 s / nominal - 0.5`, between -2 and 2, `s` the standard deviation inside the chunk.
+    /// `s / nominal`, `s` the standard deviation inside the chunk; at a gap the median of its coil.
     Spread,
     /// 1 where the gauge gave no reading, else 0.
     Gap,
@@ -64,6 +81,24 @@ pub enum Channel {
     ClassB,
     /// 1 everywhere if the tolerance class is C, else 0.
     ClassC,
+}
+
+impl Channel {
+    /// The paper's grey image (section 3.1): the population's limits become 0 and 1.
+    pub fn grey(low_g_m2: f32, high_g_m2: f32) -> Self {
+        let scale = 1.0 / (high_g_m2 - low_g_m2);
+        Self { signal: Signal::Weight, shift: low_g_m2, scale, low: 0.0, high: 1.0 }
+    }
+
+    fn value(&self, x: f32) -> f32 {
+        (self.scale * (x - self.shift)).clamp(self.low, self.high)
+    }
+
+    fn makes_sense(&self) -> bool {
+        let finite =
+            [self.shift, self.scale, self.low, self.high].iter().all(|v| v.is_finite() && v.abs() <= 1e6);
+        finite && self.scale != 0.0 && self.low < self.high
+    }
 }
 
 /// A value beside the image, from the order data; all are 0 where there is no order.
@@ -87,7 +122,7 @@ pub enum SideValue {
 /// A coil as a network takes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
-    /// `[channels][264][18]`, row-major.
+    /// As [`PrepareSpec::image_shape`] says, row-major.
     pub image: Vec<f32>,
     /// One value for each of the spec's side values.
     pub side: Vec<f32>,
@@ -105,107 +140,124 @@ pub enum BadSpec {
         /// What the model asks for.
         theirs: u32,
     },
-    /// No channels, or one twice.
-    #[error("build the bundle again: its image channels are empty or name one twice ({0:?})")]
-    Channels(Vec<Channel>),
-    /// A side value twice.
-    #[error("build the bundle again: its side vector names a value twice ({0:?})")]
-    Side(Vec<SideValue>),
-    /// Limits that do not span anything.
-    #[error("build the bundle again: its grey limits {low} to {high} g/m2 span nothing")]
-    Limits {
-        /// The lower one.
-        low: f32,
-        /// The upper one.
-        high: f32,
-    },
+    /// No channels, or more than 16.
+    #[error("build the bundle again: an image has 1 to 16 channels, not {0}")]
+    Channels(usize),
+    /// A channel that maps everything to one value or to none.
+    #[error("build the bundle again: its channel {0:?} has no sensible scale and limits")]
+    Channel(Channel),
+    /// More than 16 side values.
+    #[error("build the bundle again: a side vector has at most 16 values, not {0}")]
+    Side(usize),
 }
 
 impl PrepareSpec {
     /// Whether this program can do exactly what the spec says.
     pub fn check(&self) -> Result<(), BadSpec> {
-        let twice = |n: usize, mut unique: Vec<u8>| {
-            unique.sort_unstable();
-            unique.dedup();
-            unique.len() != n
-        };
         if self.version != VERSION {
             return Err(BadSpec::Version { theirs: self.version });
         }
-        let codes = self.channels.iter().map(|c| *c as u8).collect();
-        if self.channels.is_empty() || twice(self.channels.len(), codes) {
-            return Err(BadSpec::Channels(self.channels.clone()));
+        if !(1..=16).contains(&self.channels.len()) {
+            return Err(BadSpec::Channels(self.channels.len()));
         }
-        if twice(self.side.len(), self.side.iter().map(|s| *s as u8).collect()) {
-            return Err(BadSpec::Side(self.side.clone()));
+        if self.side.len() > 16 {
+            return Err(BadSpec::Side(self.side.len()));
         }
-        let GreyLimits { low_g_m2: low, high_g_m2: high } = self.grey;
-        if !(low.is_finite() && high.is_finite() && high - low >= 1.0) {
-            return Err(BadSpec::Limits { low, high });
-        }
-        Ok(())
+        self.channels.iter().find(|c| !c.makes_sense()).map_or(Ok(()), |c| Err(BadSpec::Channel(*c)))
     }
 
-    /// Shape of the image tensor without the batch: channels, chunks, gauges.
+    /// Shape of the image tensor without the batch: channels, height along the strip, width across it.
     pub fn image_shape(&self) -> [usize; 3] {
-        [self.channels.len(), CHUNKS, GAUGES]
+        match self.layout {
+            Layout::Beside => [self.channels.len(), CHUNKS, GAUGES],
+            Layout::Stacked => [2 * self.channels.len(), CHUNKS, SIDE_GAUGES],
+        }
     }
 
     /// The coil as the network takes it.
     pub fn prepare(&self, matrix: &CoilMatrix, order: Option<&Order>) -> Prepared {
-        let filled = fill(matrix, order.map(|o| o.nominal_g_m2() as f32));
-        let nominal = order.map_or_else(|| median(filled.to_vec()), |o| o.nominal_g_m2() as f32);
-        let mut image = Vec::with_capacity(self.channels.len() * CELLS);
-        for channel in &self.channels {
-            self.channel(*channel, matrix, &filled, nominal, order, &mut image);
-        }
+        let coil = Signals::of(matrix, order);
+        let planes: Vec<Vec<f32>> = self
+            .channels
+            .iter()
+            .map(|channel| coil.signal(channel.signal).into_iter().map(|x| channel.value(x)).collect())
+            .collect();
+        let image = match self.layout {
+            Layout::Beside => planes.concat(),
+            Layout::Stacked => {
+                let half = |plane: &[f32], first: usize| -> Vec<f32> {
+                    plane
+                        .chunks_exact(GAUGES)
+                        .flat_map(|row| row[first..first + SIDE_GAUGES].to_vec())
+                        .collect()
+                };
+                [0, SIDE_GAUGES]
+                    .iter()
+                    .flat_map(|first| planes.iter().flat_map(|p| half(p, *first)))
+                    .collect()
+            }
+        };
         let side = self.side.iter().map(|value| side_value(*value, order)).collect();
         Prepared { image, side }
     }
+}
 
-    fn channel(
-        &self,
-        channel: Channel,
-        matrix: &CoilMatrix,
-        filled: &[f32],
-        nominal: f32,
-        order: Option<&Order>,
-        image: &mut Vec<f32>,
-    ) {
-        let class = |class| if order.is_some_and(|o| o.tolerance_class() == class) { 1.0 } else { 0.0 };
-        let plane = |image: &mut Vec<f32>, value: f32| image.extend([value; CELLS]);
-        match channel {
-            Channel::Grey => {
-                let GreyLimits { low_g_m2: low, high_g_m2: high } = self.grey;
-                image.extend(filled.iter().map(|m| ((m - low) / (high - low)).clamp(0.0, 1.0)));
-            }
-            Channel::Deviation => image.extend(filled.iter().map(|m| off(*m, nominal, 5.0))),
-            Channel::GaugeDeviation => {
+/// A coil from which every signal can be computed.
+struct Signals<'a> {
+    matrix: &'a CoilMatrix,
+    order: Option<&'a Order>,
+    filled: Box<[f32]>,
+    nominal: f32,
+}
+
+impl<'a> Signals<'a> {
+    fn of(matrix: &'a CoilMatrix, order: Option<&'a Order>) -> Self {
+        let filled = fill(matrix, order.map(|o| o.nominal_g_m2() as f32));
+        let nominal = order.map_or_else(|| median(filled.to_vec()), |o| o.nominal_g_m2() as f32);
+        Self { matrix, order, filled, nominal }
+    }
+
+    /// `[264][18]` values of one signal.
+    fn signal(&self, signal: Signal) -> Vec<f32> {
+        let class = |class| {
+            let is = self.order.is_some_and(|o| o.tolerance_class() == class);
+            vec![if is { 1.0 } else { 0.0 }; CELLS]
+        };
+        let filled = &self.filled;
+        match signal {
+            Signal::Weight => filled.to_vec(),
+            Signal::Deviation => filled.iter().map(|m| off(*m, self.nominal)).collect(),
+            Signal::GaugeDeviation => {
                 let gauge = |g: usize| median((0..CHUNKS).map(|k| filled[k * GAUGES + g]).collect());
                 let medians: Vec<f32> = (0..GAUGES).map(gauge).collect();
-                image.extend(filled.iter().enumerate().map(|(i, m)| off(*m, medians[i % GAUGES], 10.0)));
+                filled.iter().enumerate().map(|(i, m)| off(*m, medians[i % GAUGES])).collect()
             }
-            Channel::ProfileDeviation => {
-                for side in filled.chunks_exact(GAUGES / 2) {
+            Signal::ProfileDeviation => filled
+                .chunks_exact(SIDE_GAUGES)
+                .flat_map(|side| {
                     let across = median(side.to_vec());
-                    image.extend(side.iter().map(|m| off(*m, across, 10.0)));
-                }
-            }
-            Channel::Spread => {
-                let spread = |s: &u16| (f32::from(*s) / 100.0 * 10.0 / nominal - 0.5).clamp(-2.0, 2.0);
-                image.extend(matrix.std().iter().map(spread));
-            }
-            Channel::Gap => image.extend(matrix.mean().iter().map(|m| if *m == 0 { 1.0 } else { 0.0 })),
-            Channel::ClassA => plane(image, class(ToleranceClass::A)),
-            Channel::ClassB => plane(image, class(ToleranceClass::B)),
-            Channel::ClassC => plane(image, class(ToleranceClass::C)),
+                    side.iter().map(move |m| off(*m, across))
+                })
+                .collect(),
+            Signal::Spread => self.spread(),
+            Signal::Gap => self.matrix.mean().iter().map(|m| if *m == 0 { 1.0 } else { 0.0 }).collect(),
+            Signal::ClassA => class(ToleranceClass::A),
+            Signal::ClassB => class(ToleranceClass::B),
+            Signal::ClassC => class(ToleranceClass::C),
         }
+    }
+
+    fn spread(&self) -> Vec<f32> {
+        let cells = || self.matrix.mean().iter().zip(self.matrix.std());
+        let ratio = |s: u16| f32::from(s) / 100.0 / self.nominal.max(1.0);
+        let usual = median(cells().filter(|(m, _)| **m > 0).map(|(_, s)| ratio(*s)).collect());
+        cells().map(|(m, s)| if *m == 0 { usual } else { ratio(*s) }).collect()
     }
 }
 
-/// `scale (m / reference - 1)`, between -2 and 2. A reference of next to nothing counts as 1 g/m2.
-fn off(m: f32, reference: f32, scale: f32) -> f32 {
-    ((m / reference.max(1.0) - 1.0) * scale).clamp(-2.0, 2.0)
+/// `m / reference - 1`. A reference of next to nothing counts as 1 g/m2.
+fn off(m: f32, reference: f32) -> f32 {
+    m / reference.max(1.0) - 1.0
 }
 
 /// The lower median; of nothing, 0.

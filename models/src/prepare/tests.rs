@@ -2,20 +2,20 @@ use super::*;
 use proptest::prelude::*;
 
 fn spec() -> PrepareSpec {
-    use Channel::{ClassA, ClassB, ClassC, Deviation, Gap, GaugeDeviation, Grey, ProfileDeviation, Spread};
+    let channel = |signal, shift, scale, low, high| Channel { signal, shift, scale, low, high };
     PrepareSpec {
         version: VERSION,
-        grey: GreyLimits { low_g_m2: 30.0, high_g_m2: 180.0 },
+        layout: Layout::Beside,
         channels: vec![
-            Grey,
-            Deviation,
-            GaugeDeviation,
-            ProfileDeviation,
-            Spread,
-            Gap,
-            ClassA,
-            ClassB,
-            ClassC,
+            Channel::grey(30.0, 180.0),
+            channel(Signal::Deviation, 0.1, 10.0, -3.0, 3.0),
+            channel(Signal::GaugeDeviation, 0.0, 15.0, -4.0, 4.0),
+            channel(Signal::ProfileDeviation, 0.0, 15.0, -4.0, 4.0),
+            channel(Signal::Spread, 0.018, 80.0, -1.0, 4.0),
+            channel(Signal::Gap, 0.0, 1.0, 0.0, 1.0),
+            channel(Signal::ClassA, 0.0, 1.0, 0.0, 1.0),
+            channel(Signal::ClassB, 0.0, 1.0, 0.0, 1.0),
+            channel(Signal::ClassC, 0.0, 1.0, 0.0, 1.0),
         ],
         side: vec![
             SideValue::Nominal,
@@ -67,7 +67,7 @@ fn version_1_gives_these_bits() {
                 let digest: String = sha2::Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
                 let bits = |k: usize, g: usize| format!("{:08x}", cells[k * GAUGES + g].to_bits());
                 serde_json::json!({
-                    "channel": channel, "sha256": digest,
+                    "signal": channel.signal, "sha256": digest,
                     "bits": [bits(0, 0), bits(1, 2), bits(105, 3), bits(201, 17), bits(263, 12)],
                 })
             })
@@ -109,11 +109,25 @@ fn specs_of_another_kind_are_refused() {
     let newer = PrepareSpec { version: 2, ..spec() };
     assert_eq!(newer.check(), Err(BadSpec::Version { theirs: 2 }));
     let none = PrepareSpec { channels: vec![], ..spec() };
-    assert!(matches!(none.check(), Err(BadSpec::Channels(_))));
-    let twice = PrepareSpec { side: vec![SideValue::Known, SideValue::Known], ..spec() };
-    assert!(matches!(twice.check(), Err(BadSpec::Side(_))));
-    let flat = PrepareSpec { grey: GreyLimits { low_g_m2: 5.0, high_g_m2: f32::NAN }, ..spec() };
-    assert!(matches!(flat.check(), Err(BadSpec::Limits { .. })));
+    assert_eq!(none.check(), Err(BadSpec::Channels(0)));
+    let side = PrepareSpec { side: vec![SideValue::Known; 17], ..spec() };
+    assert_eq!(side.check(), Err(BadSpec::Side(17)));
+    for channel in [Channel::grey(5.0, 5.0), Channel::grey(f32::NAN, 5.0)] {
+        let flat = PrepareSpec { channels: vec![channel], ..spec() };
+        assert!(matches!(flat.check(), Err(BadSpec::Channel(_))));
+    }
+}
+
+#[test]
+fn stacked_sides_lie_on_top_of_each_other() {
+    let beside = spec().prepare(&coil(), Some(&order())).image;
+    let stacked = PrepareSpec { layout: Layout::Stacked, ..spec() };
+    assert_eq!(stacked.image_shape(), [18, CHUNKS, SIDE_GAUGES]);
+    let image = stacked.prepare(&coil(), Some(&order())).image;
+    let (channel, chunk, gauge) = (1, 105, 3);
+    let at = |plane: usize| image[(plane * CHUNKS + chunk) * SIDE_GAUGES + gauge];
+    assert_eq!(at(channel), beside[channel * CELLS + chunk * GAUGES + gauge]);
+    assert_eq!(at(9 + channel), beside[channel * CELLS + chunk * GAUGES + SIDE_GAUGES + gauge]);
 }
 
 proptest! {
@@ -127,7 +141,7 @@ proptest! {
         let order = nominal.map(|n| Order::new(n, ToleranceClass::A, 1000.0).unwrap());
         let prepared = spec().prepare(&matrix, order.as_ref());
         prop_assert_eq!(prepared.image.len(), spec().channels.len() * CELLS);
-        prop_assert!(prepared.image.iter().all(|v| v.is_finite() && v.abs() <= 2.0));
+        prop_assert!(prepared.image.iter().all(|v| v.is_finite() && v.abs() <= 4.0));
         prop_assert!(prepared.side.iter().all(|v| v.is_finite()));
     }
 }
