@@ -1,3 +1,4 @@
 //! Trains, evaluates, exports and signs the models that the line judges with.
 
 pub mod export;
+pub mod nn;

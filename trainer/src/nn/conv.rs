@@ -1,0 +1,272 @@
+//! Two-dimensional convolution on `[batch, height, width, channels]`, weights `[kh, kw, in, out]`.
+
+use super::kernel::conv::{backward, column_sums, forward};
+use super::kernel::geometry::Geometry;
+use super::kernel::view::{slice, tensor_like, with};
+use super::params::Builder;
+use super::{Pass, seen};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, Var};
+
+/// Sizes of a convolution layer; pairs are (height, width). Padding is with zeros, the same at both ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvShape {
+    /// Input channels.
+    pub input: usize,
+    /// Output channels.
+    pub output: usize,
+    /// Window size.
+    pub kernel: (usize, usize),
+    /// Step of the window.
+    pub stride: (usize, usize),
+    /// Zeros added at each end.
+    pub padding: (usize, usize),
+}
+
+impl ConvShape {
+    /// Stride 1 and the padding that keeps the size of the map (for odd kernels).
+    pub fn same(input: usize, output: usize, kernel: (usize, usize)) -> Self {
+        Self { input, output, kernel, stride: (1, 1), padding: (kernel.0 / 2, kernel.1 / 2) }
+    }
+}
+
+/// A convolution layer with optional bias.
+#[derive(Debug, Clone)]
+pub struct Conv2d {
+    /// Its sizes.
+    pub shape: ConvShape,
+    /// `[kh, kw, in, out]`.
+    pub weight: Var,
+    /// `[out]`.
+    pub bias: Option<Var>,
+    /// Whether its weights learn; a frozen layer passes no gradient to its own weights.
+    pub trainable: bool,
+}
+
+impl Conv2d {
+    /// He-initialised weights `NAME.weight` and, if asked, a zero bias `NAME.bias`.
+    pub fn new(builder: &mut Builder, name: &str, shape: ConvShape, bias: bool) -> Result<Self> {
+        let ConvShape { input, output, kernel: (kh, kw), .. } = shape;
+        let weight = builder.he(&format!("{name}.weight"), &[kh, kw, input, output], kh * kw * input)?;
+        let bias = if bias { Some(builder.constant(&format!("{name}.bias"), output, 0.0)?) } else { None };
+        Ok(Self { shape, weight, bias, trainable: true })
+    }
+
+    /// `[batch, h, w, in]` to `[batch, h', w', out]`.
+    pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
+        let tracked = pass.is_train() && self.trainable;
+        let bias = self.bias.as_ref().map(|b| seen(b, tracked));
+        conv2d(x, &seen(&self.weight, tracked), bias.as_ref(), self.shape.stride, self.shape.padding)
+    }
+}
+
+struct ConvOp {
+    stride: (usize, usize),
+    padding: (usize, usize),
+}
+
+impl ConvOp {
+    fn geometry(&self, x: &Shape, w: &Shape) -> Result<Geometry> {
+        Geometry::new(x.dims(), w.dims(), self.stride, self.padding)
+    }
+
+    fn run(
+        &self,
+        (x, xs): (&[f32], &Shape),
+        (w, ws): (&[f32], &Shape),
+        b: &[f32],
+    ) -> Result<(CpuStorage, Shape)> {
+        let g = self.geometry(xs, ws)?;
+        let mut y = vec![0.0; g.batch * g.pixels() * g.output];
+        forward(&g, x, w, &mut y, |(): &mut (), tile| {
+            if !b.is_empty() {
+                for row in tile.chunks_exact_mut(g.output) {
+                    row.iter_mut().zip(b).for_each(|(y, b)| *y += b);
+                }
+            }
+        });
+        Ok((CpuStorage::F32(y), (g.batch, g.out_size.0, g.out_size.1, g.output).into()))
+    }
+
+    fn gradients(&self, x: &Tensor, w: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let g = self.geometry(x.shape(), w.shape())?;
+        let (want_dx, want_dw) = (x.track_op(), w.track_op());
+        let found = with(x, |x| with(w, |w| with(dy, |dy| Ok(backward(&g, x, w, &dy, want_dx, want_dw)))))?;
+        let dx = found.dx.map(|v| tensor_like(v, x)).transpose()?;
+        Ok((dx, found.dw.map(|v| tensor_like(v, w)).transpose()?))
+    }
+}
+
+impl CustomOp2 for ConvOp {
+    fn name(&self) -> &'static str {
+        "conv2d-nhwc"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.run((slice(x, lx)?, lx.shape()), (slice(w, lw)?, lw.shape()), &[])
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        self.gradients(x, w, dy)
+    }
+}
+
+impl CustomOp3 for ConvOp {
+    fn name(&self) -> &'static str {
+        "conv2d-bias-nhwc"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+        b: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        if lb.dims() != &lw.dims()[lw.dims().len() - 1..] {
+            candle_core::bail!("bias {:?} does not go with weight {:?}", lb.dims(), lw.dims());
+        }
+        self.run((slice(x, lx)?, lx.shape()), (slice(w, lw)?, lw.shape()), slice(b, lb)?)
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        b: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (dx, dw) = self.gradients(x, w, dy)?;
+        let db = with(dy, |dy| Ok(column_sums(dy, b.elem_count())))?;
+        Ok((dx, dw, Some(tensor_like(db, b)?)))
+    }
+}
+
+/// Convolution as a function: `x` `[batch, h, w, in]`, `weight` `[kh, kw, in, out]`, `bias` `[out]`. The gradient of `x` is
+/// computed only if `x` itself depends on a variable.
+pub fn conv2d(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    stride: (usize, usize),
+    padding: (usize, usize),
+) -> Result<Tensor> {
+    let (x, weight) = (x.contiguous()?, weight.contiguous()?);
+    match bias {
+        Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, ConvOp { stride, padding }),
+        None => x.apply_op2(&weight, ConvOp { stride, padding }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::gradcheck::{check, values};
+
+    type Pair = (usize, usize);
+    /// Batch, map, input and output channels, kernel, stride, padding.
+    const CASES: [(usize, Pair, Pair, Pair, Pair, Pair); 8] = [
+        (1, (5, 4), (2, 3), (3, 3), (1, 1), (1, 1)),
+        (2, (6, 1), (3, 2), (3, 3), (1, 1), (1, 1)),
+        (3, (7, 5), (1, 4), (3, 3), (2, 2), (1, 1)),
+        (2, (6, 3), (2, 2), (1, 1), (1, 1), (0, 0)),
+        (2, (5, 4), (2, 3), (1, 1), (2, 1), (0, 0)),
+        (1, (6, 5), (2, 1), (5, 2), (1, 2), (2, 0)),
+        (2, (4, 3), (1, 2), (1, 3), (1, 1), (1, 2)),
+        (17, (3, 2), (1, 2), (3, 3), (1, 1), (1, 1)),
+    ];
+
+    fn plain(x: &Tensor, w: &Tensor, b: &[f32], stride: Pair, padding: Pair) -> Vec<f32> {
+        let (n, h, wd, ci) = x.dims4().expect("map");
+        let (kh, kw, _, co) = w.dims4().expect("weight");
+        let flat = |t: &Tensor| t.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
+        let (xs, ws) = (flat(x), flat(w));
+        let (oh, ow) = ((h + 2 * padding.0 - kh) / stride.0 + 1, (wd + 2 * padding.1 - kw) / stride.1 + 1);
+        let mut y = Vec::new();
+        for p in 0..n * oh * ow * co {
+            let (o, ox, oy, i) = (p % co, p / co % ow, p / co / ow % oh, p / co / ow / oh);
+            let mut sum = f64::from(b[o]);
+            for t in 0..kh * kw * ci {
+                let (c, kx, ky) = (t % ci, t / ci % kw, t / ci / kw);
+                let (iy, ix) = (oy * stride.0 + ky, ox * stride.1 + kx);
+                if (padding.0..h + padding.0).contains(&iy) && (padding.1..wd + padding.1).contains(&ix) {
+                    let at = ((i * h + iy - padding.0) * wd + ix - padding.1) * ci + c;
+                    sum += f64::from(xs[at]) * f64::from(ws[t * co + o]);
+                }
+            }
+            y.push(sum as f32);
+        }
+        y
+    }
+
+    fn tensors(case: usize) -> (Tensor, Tensor, Tensor) {
+        let (n, (h, w), (ci, co), (kh, kw), ..) = CASES[case];
+        (values((n, h, w, ci), case), values((kh, kw, ci, co), case + 1), values(co, case + 2))
+    }
+
+    #[test]
+    fn agrees_with_plain_loops() {
+        for (case, &(.., stride, padding)) in CASES.iter().enumerate() {
+            let (x, w, b) = tensors(case);
+            let bias = b.to_vec1::<f32>().expect("values");
+            for (b, bias) in [(Some(&b), bias.clone()), (None, vec![0.0; bias.len()])] {
+                let y = conv2d(&x, &w, b, stride, padding).expect("convolution");
+                let got = y.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
+                let want = plain(&x, &w, &bias, stride, padding);
+                assert_eq!(got.len(), want.len());
+                assert!(got.iter().zip(&want).all(|(g, w)| (g - w).abs() < 1e-5), "case {case}");
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_agree_with_differences() {
+        for (case, &(.., stride, padding)) in CASES.iter().enumerate() {
+            let (x, w, b) = tensors(case);
+            check(&format!("conv {case}"), &[&x, &w], |v| conv2d(&v[0], &v[1], None, stride, padding));
+            check(&format!("conv with bias {case}"), &[&x, &w, &b], |v| {
+                conv2d(&v[0], &v[1], Some(&v[2]), stride, padding)
+            });
+        }
+    }
+
+    #[test]
+    fn an_untracked_input_gets_no_gradient() {
+        let (x, w, _) = tensors(0);
+        let w = Var::from_tensor(&w).expect("var");
+        let grads =
+            conv2d(&x, &w, None, (1, 1), (1, 1)).and_then(|y| y.sum_all()?.backward()).expect("backward");
+        assert!(grads.get(&x).is_none());
+        assert!(grads.get(&w).is_some());
+    }
+
+    #[test]
+    fn bits_do_not_depend_on_the_number_of_threads() {
+        let (x, w) = (values((37, 9, 5, 3), 1), values((3, 3, 3, 8), 2));
+        let bits = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("pool");
+            pool.install(|| {
+                let (x, w) = (Var::from_tensor(&x).expect("var"), Var::from_tensor(&w).expect("var"));
+                let y = conv2d(&x, &w, None, (1, 1), (1, 1)).expect("convolution");
+                let grads = y.sqr().and_then(|y| y.sum_all()?.backward()).expect("backward");
+                [grads.get(&x), grads.get(&w), Some(&y)]
+                    .map(|t| t.and_then(|t| t.flatten_all().ok()?.to_vec1::<f32>().ok()).expect("values"))
+            })
+        };
+        assert_eq!(bits(1), bits(2));
+    }
+}

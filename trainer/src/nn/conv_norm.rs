@@ -1,0 +1,146 @@
+//! Convolution, batch norm and ReLU as one operation: the block that trunks are made of.
+//!
+//! It computes what [`Conv2d`](super::conv::Conv2d) followed by [`BatchNorm`] computes, but takes statistics while
+//! a tile is in the cache, and never writes the gradient between the two to memory as a whole.
+
+use super::activation::Activation;
+use super::batch_norm::{BatchNorm, Statistics};
+use super::conv::ConvShape;
+use super::kernel::conv::{backward, forward};
+use super::kernel::geometry::Geometry;
+use super::kernel::norm::Moments;
+use super::kernel::view::{slice, tensor_like, with};
+use super::params::Builder;
+use super::{Pass, seen};
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, Var};
+use std::sync::OnceLock;
+
+/// Convolution without bias, batch norm, activation.
+#[derive(Debug, Clone)]
+pub struct ConvNorm {
+    /// The convolution's sizes.
+    pub shape: ConvShape,
+    /// `[kh, kw, in, out]`.
+    pub weight: Var,
+    /// The normalisation and what follows it.
+    pub norm: BatchNorm,
+}
+
+impl ConvNorm {
+    /// `NAME.conv.weight`, He-initialised, and `NAME.norm.*` as in [`BatchNorm::new`].
+    pub fn new(builder: &mut Builder, name: &str, shape: ConvShape, activation: Activation) -> Result<Self> {
+        let ConvShape { input, output, kernel: (kh, kw), .. } = shape;
+        let weight = builder.he(&format!("{name}.conv.weight"), &[kh, kw, input, output], kh * kw * input)?;
+        let norm = BatchNorm::new(builder, &format!("{name}.norm"), output, activation)?;
+        Ok(Self { shape, weight, norm })
+    }
+
+    /// `[batch, h, w, in]` to `[batch, h', w', out]`.
+    pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
+        let tracked = pass.is_train() && self.norm.trainable;
+        let affine = Tensor::cat(&[seen(&self.norm.gamma, tracked), seen(&self.norm.beta, tracked)], 0)?;
+        let (statistics, moments) = self.norm.statistics(tracked)?;
+        let y = x.contiguous()?.apply_op3(
+            &seen(&self.weight, tracked),
+            &affine,
+            ConvNormOp {
+                stride: self.shape.stride,
+                padding: self.shape.padding,
+                relu: self.norm.activation == Activation::Relu,
+                keep: pass.is_train() && (tracked || x.track_op()),
+                statistics,
+                convolved: OnceLock::new(),
+            },
+        )?;
+        self.norm.follow(&moments)?;
+        Ok(y)
+    }
+}
+
+struct ConvNormOp {
+    stride: (usize, usize),
+    padding: (usize, usize),
+    relu: bool,
+    /// Whether gradients may be asked for.
+    keep: bool,
+    statistics: Statistics,
+    /// The convolution's output, before normalisation.
+    convolved: OnceLock<Vec<f32>>,
+}
+
+impl CustomOp3 for ConvNormOp {
+    fn name(&self) -> &'static str {
+        "conv2d-batch-norm-nhwc"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+        affine: &CpuStorage,
+        la: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let g = Geometry::new(lx.dims(), lw.dims(), self.stride, self.padding)?;
+        let (x, w, affine) = (slice(x, lx)?, slice(w, lw)?, slice(affine, la)?);
+        if affine.len() != 2 * g.output {
+            candle_core::bail!("batch norm of {} channels on {} channels", affine.len() / 2, g.output);
+        }
+        let (gamma, beta) = affine.split_at(g.output);
+        let shape: Shape = (g.batch, g.out_size.0, g.out_size.1, g.output).into();
+        let mut y = vec![0.0; shape.elem_count()];
+        if let Statistics::Batch(cell) = &self.statistics {
+            let parts = forward(&g, x, w, &mut y, |m: &mut Moments, tile| m.absorb(tile, g.output));
+            // The cell is this operation's own, and an operation runs forward once.
+            let _ = cell.set(Moments::merged(&parts));
+        }
+        if self.keep {
+            if matches!(self.statistics, Statistics::Given(..)) {
+                forward(&g, x, w, &mut y, |(): &mut (), _| {});
+            }
+            let mut normalised = vec![0.0; y.len()];
+            self.statistics.settle(gamma, beta, self.relu)?.apply_all(&y, &mut normalised);
+            let _ = self.convolved.set(y);
+            return Ok((CpuStorage::F32(normalised), shape));
+        }
+        let settled = self.statistics.settle(gamma, beta, self.relu)?;
+        forward(&g, x, w, &mut y, |(): &mut (), tile| settled.apply(tile));
+        Ok((CpuStorage::F32(y), shape))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        affine: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let g = Geometry::new(x.dims(), w.dims(), self.stride, self.padding)?;
+        let Some(convolved) = self.convolved.get() else {
+            candle_core::bail!("a block that ran for evaluation has no gradient");
+        };
+        let settled = with(affine, |affine| {
+            let (gamma, beta) = affine.split_at(g.output);
+            self.statistics.settle(gamma, beta, self.relu)
+        })?;
+        let (want_dx, want_dw) = (x.track_op(), w.track_op());
+        let (found, sums) = with(dy, |dy| {
+            let sums = settled.reduce(convolved, dy);
+            let gradient = settled.input_gradient(convolved, dy, &sums);
+            let found = with(x, |x| with(w, |w| Ok(backward(&g, x, w, &gradient, want_dx, want_dw))))?;
+            Ok((found, sums))
+        })?;
+        let narrow = sums.0.iter().chain(&sums.1).map(|v| *v as f32).collect();
+        Ok((
+            found.dx.map(|v| tensor_like(v, x)).transpose()?,
+            found.dw.map(|v| tensor_like(v, w)).transpose()?,
+            Some(tensor_like(narrow, affine)?),
+        ))
+    }
+}
+
+#[cfg(test)]
+#[path = "conv_norm/tests.rs"]
+mod tests;

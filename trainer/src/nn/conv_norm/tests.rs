@@ -1,0 +1,99 @@
+use super::*;
+use crate::nn::conv::conv2d;
+use crate::nn::gradcheck::{check_step, values};
+use crate::nn::params::Params;
+use crate::nn::seed::{Purpose, generator};
+use rand_chacha::ChaCha8Rng;
+
+type Pair = (usize, usize);
+/// Batch, map, input and output channels, kernel, stride, padding.
+const CASES: [(usize, Pair, Pair, Pair, Pair, Pair); 4] = [
+    (1, (5, 4), (2, 3), (3, 3), (1, 1), (1, 1)),
+    (3, (6, 1), (1, 2), (3, 3), (1, 1), (1, 1)),
+    (2, (7, 5), (2, 2), (3, 3), (2, 2), (1, 1)),
+    (18, (3, 2), (2, 1), (1, 1), (1, 1), (0, 0)),
+];
+
+fn rng() -> ChaCha8Rng {
+    generator(5, Purpose::Weights, 0, 0)
+}
+
+fn block(case: usize, activation: Activation) -> (ConvNorm, Tensor) {
+    let (batch, (h, w), (input, output), kernel, stride, padding) = CASES[case];
+    let shape = ConvShape { input, output, kernel, stride, padding };
+    let mut params = Params::default();
+    let block =
+        ConvNorm::new(&mut Builder::new(&mut params, &mut rng()), "b", shape, activation).expect("block");
+    block.norm.gamma.set(&values(output, 3)).expect("set");
+    block.norm.beta.set(&values(output, 4)).expect("set");
+    (block, values((batch, h, w, input), case))
+}
+
+fn flat(t: &Tensor) -> Vec<f32> {
+    t.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values")
+}
+
+#[test]
+fn is_a_convolution_followed_by_a_norm_in_every_mode() {
+    for case in 0..CASES.len() {
+        for activation in [Activation::Identity, Activation::Relu] {
+            for trainable in [true, false] {
+                let (mut fused, x) = block(case, activation);
+                let (mut apart, _) = block(case, activation);
+                fused.norm.trainable = trainable;
+                apart.norm.trainable = trainable;
+                for train in [true, false] {
+                    let mut rng = rng();
+                    let pass = if train { Pass::Train(&mut rng) } else { Pass::Eval };
+                    let z = conv2d(&x, &apart.weight, None, apart.shape.stride, apart.shape.padding);
+                    let want = z.and_then(|z| apart.norm.forward(&z, &pass)).expect("apart");
+                    let got = fused.forward(&x, &pass).expect("fused");
+                    assert_eq!(got.dims(), want.dims());
+                    let far = flat(&got).iter().zip(flat(&want)).any(|(g, w)| (g - w).abs() > 1e-5);
+                    assert!(!far, "case {case} train {train}");
+                    let (a, b) = (flat(&fused.norm.variance), flat(&apart.norm.variance));
+                    assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-5));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_agree_with_differences() {
+    for (case, &(.., stride, padding)) in CASES.iter().enumerate() {
+        for relu in [false, true] {
+            for batch in [true, false] {
+                let (block, x) = block(case, Activation::Identity);
+                let channels = block.shape.output;
+                let affine = values(2 * channels, 6);
+                check_step(&format!("block {case}"), &[&x, &block.weight, &affine], 1e-3, |v| {
+                    let statistics = if batch {
+                        Statistics::Batch(std::sync::Arc::default())
+                    } else {
+                        Statistics::Given(vec![0.1; channels], vec![0.5; channels])
+                    };
+                    let convolved = OnceLock::new();
+                    let op = ConvNormOp { stride, padding, relu, keep: true, statistics, convolved };
+                    v[0].apply_op3(&v[1], &v[2], op)
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn parameters_get_their_gradients_and_a_frozen_block_gets_none() {
+    let (mut block, x) = block(0, Activation::Relu);
+    let x = Var::from_tensor(&x).expect("var");
+    let run = |block: &ConvNorm| {
+        let y = block.forward(&x, &Pass::Train(&mut rng())).expect("forward");
+        y.sqr().and_then(|y| y.sum_all()?.backward()).expect("backward")
+    };
+    let grads = run(&block);
+    assert!([&block.weight, &block.norm.gamma, &block.norm.beta].iter().all(|v| grads.get(v).is_some()));
+    block.norm.trainable = false;
+    let grads = run(&block);
+    assert!([&block.weight, &block.norm.gamma, &block.norm.beta].iter().all(|v| grads.get(v).is_none()));
+    assert!(grads.get(&x).is_some(), "gradients pass through");
+}

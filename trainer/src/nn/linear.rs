@@ -1,0 +1,54 @@
+//! Fully connected layer: a convolution of one pixel.
+
+use super::Pass;
+use super::conv::{Conv2d, ConvShape};
+use super::params::Builder;
+use candle_core::{Result, Tensor};
+
+/// `y = x W + b` on `[batch, in]`; weights are kept as `[1, 1, in, out]`.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    /// The weights, as a convolution of one pixel.
+    pub conv: Conv2d,
+}
+
+impl Linear {
+    /// He-initialised weights `NAME.weight` and a zero bias `NAME.bias`.
+    pub fn new(builder: &mut Builder, name: &str, input: usize, output: usize) -> Result<Self> {
+        Ok(Self { conv: Conv2d::new(builder, name, ConvShape::same(input, output, (1, 1)), true)? })
+    }
+
+    /// `[batch, in]` to `[batch, out]`.
+    pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
+        let (batch, width) = x.dims2()?;
+        let y = self.conv.forward(&x.reshape((batch, 1, 1, width))?, pass)?;
+        y.reshape((batch, self.conv.shape.output))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::gradcheck::{check, values};
+    use crate::nn::params::Params;
+    use crate::nn::seed::{Purpose, generator};
+
+    #[test]
+    fn agrees_with_plain_loops_and_differences() {
+        let mut params = Params::default();
+        let mut rng = generator(3, Purpose::Weights, 0, 0);
+        let layer = Linear::new(&mut Builder::new(&mut params, &mut rng), "dense", 3, 2).expect("layer");
+        for batch in [1, 5, 40] {
+            let x = values((batch, 3), batch);
+            let w = layer.conv.weight.reshape((3, 2)).and_then(|w| w.to_vec2::<f32>()).expect("weights");
+            let y = layer.forward(&x, &Pass::Eval).and_then(|y| y.to_vec2::<f32>()).expect("forward");
+            for (x, y) in x.to_vec2::<f32>().expect("values").iter().zip(&y) {
+                for o in 0..2 {
+                    let want: f32 = (0..3).map(|i| x[i] * w[i][o]).sum();
+                    assert!((y[o] - want).abs() < 1e-6);
+                }
+            }
+            check("linear", &[&x], |v| layer.forward(&v[0], &Pass::Eval));
+        }
+    }
+}
