@@ -1,0 +1,48 @@
+//! A bundle (`.coilbundle`): a model set in one signed file, and the one way to verify it.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 8 | `COILSGHT` |
+//! | 4 | container version, 1; all numbers are little-endian `u32` |
+//! | 4 | number of signatures, at most 16 |
+//! | 4 | length of the signatures block, at most 64 KiB |
+//! | 4 | length of the manifest, at most 1 MiB |
+//! | .. | signatures: each a length and the text of a minisign signature, prehashed |
+//! | .. | the manifest: JSON, exactly the bytes that are signed ([`Manifest`]) |
+//! | .. | the files, back to back, in the manifest's order; nothing follows |
+//!
+//! The manifest states every file's length and SHA-256, so a signature over it covers the whole. Only
+//! header and signatures are interpreted before the signatures are checked. Further roles, rules and
+//! kinds of parts come as manifest formats; the container stays.
+//!
+//! [`Builder`] lays a bundle out, [`Verified`] is what a device works with, [`Unverified`] is for
+//! looking at. Being genuine is not being meant for this device: ask [`Manifest::is_for`].
+
+mod build;
+mod check;
+mod error;
+mod framing;
+pub mod golden;
+pub mod manifest;
+mod name;
+mod place;
+mod read;
+mod signature;
+mod trust;
+mod verify;
+
+pub use build::{BuildFault, Builder, Layout};
+pub use check::{MAX_FILES, MAX_MODELS, MAX_PARTS, ManifestFault, Role};
+pub use error::RefusedBundle;
+pub use framing::Front;
+pub use manifest::Manifest;
+pub use name::{BadName, FileName, Id, Sha256};
+pub use place::{Here, NotForHere, Place, Version};
+pub use signature::{KeyId, SignatureFault, SignatureText};
+pub use trust::{KeyFault, Signer, TrustedKeys};
+pub use verify::{Limits, Unverified, Verified};
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

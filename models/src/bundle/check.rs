@@ -1,0 +1,272 @@
+//! Whether a manifest makes sense: limits, unique names, every file used, every source there before its use.
+
+mod fault;
+
+use super::golden::MAX_TOLERANCE;
+use super::manifest::{FORMAT, Manifest, Part, Source};
+use super::name::FileName;
+use super::place::Place;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use fault::ManifestFault;
+
+/// Most models.
+pub const MAX_MODELS: usize = 16;
+/// Most parts.
+pub const MAX_PARTS: usize = 64;
+/// Most files.
+pub const MAX_FILES: usize = 64;
+/// Most constants, inputs or outputs of a part, lines, licences, metrics.
+pub const MAX_ITEMS: usize = 64;
+/// Most bytes of a free text.
+pub const MAX_TEXT: usize = 1024;
+/// Most values of a reference tensor.
+pub const MAX_REFERENCE: u64 = 4 * 1024 * 1024;
+/// The largest release: the largest integer that every JSON reader holds exactly, 2^53 - 1.
+pub const MAX_RELEASE: u64 = (1 << 53) - 1;
+
+/// What a file is in a bundle; its kind decides how long it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// An ONNX network.
+    Part,
+    /// A constant tensor.
+    Reference,
+    /// The golden coils.
+    Golden,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Part => "a part",
+            Self::Reference => "a reference",
+            Self::Golden => "the golden check",
+        })
+    }
+}
+
+impl Manifest {
+    /// Whether it makes sense, on its own.
+    pub fn check(&self) -> Result<(), ManifestFault> {
+        if self.format != FORMAT {
+            return Err(ManifestFault::Format(self.format));
+        }
+        if !(1..=MAX_RELEASE).contains(&self.release) {
+            return Err(ManifestFault::Release(self.release));
+        }
+        let named = self.lines.iter().map(Place::to_string).collect::<BTreeSet<_>>();
+        let star = self.lines.contains(&Place::Any);
+        if !(1..=MAX_ITEMS).contains(&named.len())
+            || named.len() != self.lines.len()
+            || star && named.len() > 1
+        {
+            return Err(ManifestFault::Lines);
+        }
+        self.prepare.check().map_err(ManifestFault::Prepare)?;
+        self.policy.check().map_err(ManifestFault::Policy)?;
+        self.check_parts()?;
+        self.check_models()?;
+        self.check_all_used()?;
+        self.check_files()?;
+        between("the golden tolerance", self.golden.tolerance, 0.0, MAX_TOLERANCE, "0 to 0.01")?;
+        self.check_provenance()
+    }
+
+    /// Every file that something uses, with what it is used as.
+    pub fn roles(&self) -> Result<BTreeMap<&FileName, Role>, ManifestFault> {
+        let parts = self.parts.iter().map(|p| (&p.file, Role::Part));
+        let references = self.references.iter().map(|r| (&r.file, Role::Reference));
+        let mut roles = BTreeMap::new();
+        for (file, role) in parts.chain(references).chain([(&self.golden.file, Role::Golden)]) {
+            match roles.insert(file, role) {
+                // Two parts may run one network on different inputs; nothing else shares a file.
+                Some(before) if before != role || role != Role::Part => {
+                    return Err(ManifestFault::FileRoles(file.clone()));
+                }
+                _ => {}
+            }
+        }
+        Ok(roles)
+    }
+
+    fn check_parts(&self) -> Result<(), ManifestFault> {
+        count("parts", self.parts.len(), 1, MAX_PARTS)?;
+        count("references", self.references.len(), 0, MAX_ITEMS)?;
+        unique("part", self.parts.iter().map(|p| p.id.as_str()))?;
+        unique("reference", self.references.iter().map(|r| r.id.as_str()))?;
+        for (at, part) in self.parts.iter().enumerate() {
+            count("inputs of a part", part.inputs.len(), 1, MAX_ITEMS)?;
+            count("outputs of a part", part.outputs.len(), 1, MAX_ITEMS)?;
+            unique("input", part.inputs.iter().map(|i| i.name.as_str()))?;
+            unique("output", part.outputs.iter().map(String::as_str))?;
+            part.outputs.iter().try_for_each(|name| text("an output's name", name))?;
+            for input in &part.inputs {
+                text("an input's name", &input.name)?;
+                if !self.offers(&input.from, &self.parts[..at]) {
+                    return Err(ManifestFault::Unknown {
+                        user: format!("the part {}", part.id),
+                        used: input.from.to_string(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `source` is there for a part that has `earlier` before it.
+    fn offers(&self, source: &Source, earlier: &[Part]) -> bool {
+        match source {
+            Source::Image => true,
+            Source::Side => !self.prepare.side.is_empty(),
+            Source::Reference(id) => self.references.iter().any(|r| r.id == *id),
+            Source::Part { id, output } => earlier.iter().any(|p| p.id == *id && p.outputs.contains(output)),
+        }
+    }
+
+    fn check_models(&self) -> Result<(), ManifestFault> {
+        count("models", self.models.len(), 1, MAX_MODELS)?;
+        unique("model", self.models.iter().map(|m| m.name.as_str()))?;
+        for model in &self.models {
+            text("a model's kind", &model.kind)?;
+            if !self.parts.iter().any(|p| p.id == model.part && p.outputs.contains(&model.output)) {
+                return Err(ManifestFault::Unknown {
+                    user: format!("the model {}", model.name),
+                    used: format!("part:{}:{}", model.part, model.output),
+                });
+            }
+            let of = |what: &str| format!("the {what} of the model {}", model.name);
+            above_zero(of("weight"), model.weight)?;
+            above_zero(of("calibration's scale"), model.calibration.scale)?;
+            between(of("calibration's offset"), model.calibration.offset, -1e6, 1e6, "a finite number")?;
+        }
+        Ok(())
+    }
+
+    /// No part, reference or output that no model needs: it would be carried and computed for nothing.
+    fn check_all_used(&self) -> Result<(), ManifestFault> {
+        let mut sources: BTreeSet<String> =
+            self.models.iter().map(|m| format!("part:{}:{}", m.part, m.output)).collect();
+        for part in self.parts.iter().rev() {
+            for output in &part.outputs {
+                let name = format!("part:{}:{output}", part.id);
+                if !sources.contains(&name) {
+                    return Err(ManifestFault::Unused(name));
+                }
+            }
+            sources.extend(part.inputs.iter().map(|i| i.from.to_string()));
+        }
+        let unused = |r: &&super::manifest::Reference| !sources.contains(&format!("reference:{}", r.id));
+        match self.references.iter().find(unused) {
+            Some(reference) => Err(ManifestFault::Unused(format!("reference:{}", reference.id))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_files(&self) -> Result<(), ManifestFault> {
+        count("files", self.files.len(), 1, MAX_FILES)?;
+        unique("file", self.files.iter().map(|f| f.name.as_str()))?;
+        let roles = self.roles()?;
+        if let Some(unused) = self.files.iter().find(|f| !roles.contains_key(&f.name)) {
+            return Err(ManifestFault::Unused(format!("the file {}", unused.name)));
+        }
+        if let Some((missing, role)) = roles.iter().find(|(name, _)| self.length_of(name).is_none()) {
+            return Err(ManifestFault::Unknown {
+                user: role.to_string(),
+                used: format!("the file {missing}"),
+            });
+        }
+        for reference in &self.references {
+            let values = reference.shape.iter().try_fold(1u64, |n, side| n.checked_mul(*side));
+            let fits =
+                |n: &u64| (1..=MAX_REFERENCE).contains(n) && self.length_of(&reference.file) == Some(n * 4);
+            if reference.shape.is_empty() || reference.shape.len() > 6 || !values.as_ref().is_some_and(fits) {
+                return Err(ManifestFault::Shape(reference.id.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The stated length of a file.
+    fn length_of(&self, name: &FileName) -> Option<u64> {
+        self.files.iter().find(|f| f.name == *name).map(|f| f.length)
+    }
+
+    fn check_provenance(&self) -> Result<(), ManifestFault> {
+        let p = &self.provenance;
+        for (what, value) in [
+            ("the trainer's version", &p.trainer_version),
+            ("the run's name", &p.run),
+            ("the data set's name", &p.set_name),
+            ("the weights' origin", &p.weight_origin),
+        ] {
+            text(what, value)?;
+        }
+        if p.nok > p.coils {
+            return Err(ManifestFault::Provenance { coils: p.coils, nok: p.nok });
+        }
+        count("licences", p.licences.len(), 0, MAX_ITEMS)?;
+        count("metrics", p.metrics.len(), 0, MAX_ITEMS)?;
+        p.licences.iter().try_for_each(|licence| text("a licence", licence))?;
+        for (name, metric) in &p.metrics {
+            text("a metric's name", name)?;
+            let rule = "it must be finite and lie in its interval";
+            between(format!("the metric {name}"), metric.value, metric.low, metric.high, rule)?;
+            if !(metric.low.is_finite() && metric.high.is_finite()) {
+                return Err(ManifestFault::Number { what: name.clone(), value: metric.high, rule });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count(what: &'static str, found: usize, least: usize, most: usize) -> Result<(), ManifestFault> {
+    if (least..=most).contains(&found) {
+        Ok(())
+    } else {
+        Err(ManifestFault::Count { what, found, least, most })
+    }
+}
+
+fn unique<'a>(what: &'static str, names: impl Iterator<Item = &'a str>) -> Result<(), ManifestFault> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(ManifestFault::Twice { what, name: name.chars().take(80).collect() });
+        }
+    }
+    Ok(())
+}
+
+fn text(what: &'static str, text: &str) -> Result<(), ManifestFault> {
+    if text.is_empty() || text.len() > MAX_TEXT || text.contains(char::is_control) {
+        return Err(ManifestFault::Text { what });
+    }
+    Ok(())
+}
+
+fn above_zero(what: String, value: f64) -> Result<(), ManifestFault> {
+    let rule = "it must be above 0 and at most a million";
+    if value > 0.0 {
+        between(what, value, 0.0, 1e6, rule)
+    } else {
+        Err(ManifestFault::Number { what, value, rule })
+    }
+}
+
+fn between(
+    what: impl Into<String>,
+    value: f64,
+    low: f64,
+    high: f64,
+    rule: &'static str,
+) -> Result<(), ManifestFault> {
+    if value >= low && value <= high {
+        Ok(())
+    } else {
+        Err(ManifestFault::Number { what: what.into(), value, rule })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! Why a bundle is refused. Each message says first what to do, then what was wrong, then, where there
+//! is a known attack of that kind, its name: it is read by people at the line, from a notification.
+
+use super::check::ManifestFault;
+use super::framing::{FRAMING, MAX_SIGNATURES};
+use super::manifest::FORMAT;
+use super::name::FileName;
+use super::signature::SignatureFault;
+
+/// Why a bundle was not accepted. Nothing of it was used.
+#[derive(Debug, thiserror::Error)]
+pub enum RefusedBundle {
+    /// The source failed, not the bundle.
+    #[error("Check the disk or the connection and try again: the bundle could not be read to its end")]
+    Unreadable(#[source] std::io::Error),
+
+    /// It ends too early.
+    #[error("Ask for the file again: it ends inside {what} (a copy that was cut off)")]
+    Cut {
+        /// What was being read.
+        what: String,
+    },
+
+    /// It does not end where it should.
+    #[error("Ask for the file again: bytes follow its last file (something was appended)")]
+    Trailing,
+
+    /// Another kind of file.
+    #[error("Choose a .coilbundle file: this one does not begin as a bundle does")]
+    NotABundle,
+
+    /// A container of another version.
+    #[error(
+        "Update this program before the models: the file is of container version {found}, this program reads {FRAMING}"
+    )]
+    NewerFraming {
+        /// What the header says.
+        found: u32,
+    },
+
+    /// A header that asks for more than the container allows.
+    #[error(
+        "Ask for the file again: its header claims {length} bytes of {field}, at most {most} are allowed (an attempt to exhaust memory, or a damaged copy)"
+    )]
+    BlockTooLong {
+        /// Which block.
+        field: &'static str,
+        /// What the header says, in bytes.
+        length: u64,
+        /// The cap, in bytes.
+        most: u32,
+    },
+
+    /// More signatures than the container allows.
+    #[error(
+        "Ask for the file again: its header claims {count} signatures, at most {MAX_SIGNATURES} are allowed (an attempt to exhaust the device, or a damaged copy)"
+    )]
+    TooManySignatures {
+        /// What the header says.
+        count: u64,
+    },
+
+    /// The lengths inside the signatures block do not add up.
+    #[error(
+        "Ask for the file again: its signatures do not fill their block exactly (tampering or a damaged copy)"
+    )]
+    SignaturesBlock,
+
+    /// A signature that could not count whoever made it.
+    #[error("Sign the bundle again: its signature number {number} is not of the kind that bundles take")]
+    Signature {
+        /// Counted from 1.
+        number: usize,
+        /// What it lacks.
+        source: SignatureFault,
+    },
+
+    /// No signature.
+    #[error(
+        "Have the bundle signed before it is sent: it carries no signature (an unsigned set could come from anybody)"
+    )]
+    Unsigned,
+
+    /// A signature under a trusted key's id that does not hold.
+    #[error(
+        "Do not use this file and find out where it comes from: the signature that names the key {key:?} does not fit its content (forgery, tampering or a damaged copy)"
+    )]
+    Forged {
+        /// The trusted key's name.
+        key: String,
+    },
+
+    /// Valid signatures, but of too few trusted keys.
+    #[error(
+        "Have the bundle signed with {required} of the keys that this device trusts, or let the device trust the signer: valid here {}, not known here {} (untrusted signer)",
+        list(signers),
+        list(strangers)
+    )]
+    TooFewSigners {
+        /// Distinct keys required.
+        required: usize,
+        /// Names of the trusted keys whose signatures are valid.
+        signers: Vec<String>,
+        /// Ids of the keys that are not trusted here.
+        strangers: Vec<String>,
+    },
+
+    /// A manifest format that this program does not know.
+    #[error(
+        "Update this program before the models: the manifest is of format {found}, this program reads {FORMAT}"
+    )]
+    NewerFormat {
+        /// What the manifest says.
+        found: u32,
+    },
+
+    /// JSON that is not a manifest: unknown or missing fields, values out of form.
+    #[error(
+        "Build the bundle again with a trainer that fits this program: the manifest does not have the fields of its format"
+    )]
+    ManifestText(#[source] serde_json::Error),
+
+    /// A manifest that contradicts itself or breaks a limit.
+    #[error("Correct the description of the set and build the bundle again: the manifest makes no sense")]
+    Manifest(#[source] ManifestFault),
+
+    /// Larger than the limit in force here.
+    #[error(
+        "Build a smaller set or raise the limit: the bundle takes {length} bytes, at most {most} are allowed here (a bundle without end fills the disk)"
+    )]
+    TooLarge {
+        /// What the manifest adds up to, in bytes.
+        length: u64,
+        /// The limit in force.
+        most: u64,
+    },
+
+    /// One file larger than the limit in force for its kind.
+    #[error(
+        "Build a smaller set or raise the limit: {file} takes {length} bytes, a file of its kind at most {most} here"
+    )]
+    FileTooLarge {
+        /// Which file.
+        file: FileName,
+        /// Its stated length.
+        length: u64,
+        /// The limit in force.
+        most: u64,
+    },
+
+    /// A file whose content is not what was signed.
+    #[error(
+        "Ask for the file again, and if it comes the same, find out who touched it: its file {file} does not have the SHA-256 that the manifest states (tampering or a damaged copy)"
+    )]
+    FileAltered {
+        /// Which file.
+        file: FileName,
+    },
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none".to_string() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_begin_with_what_to_do() {
+        let refused =
+            RefusedBundle::TooFewSigners { required: 2, signers: vec!["lab".into()], strangers: vec![] };
+        assert_eq!(
+            refused.to_string(),
+            "Have the bundle signed with 2 of the keys that this device trusts, or let the device trust the \
+             signer: valid here lab, not known here none (untrusted signer)"
+        );
+        let altered = RefusedBundle::FileAltered { file: FileName::new("conv.onnx").unwrap() };
+        assert!(altered.to_string().starts_with("Ask for the file again"));
+        assert!(altered.to_string().ends_with("(tampering or a damaged copy)"));
+    }
+}

@@ -1,0 +1,308 @@
+//! What the signatures sign: a JSON text that names every file and says how to judge with them.
+//!
+//! Unknown fields are refused, so no program ever ignores a rule that it does not know. A field or rule
+//! added later raises [`FORMAT`]; a writer states the lowest format that has every field it uses.
+
+use super::check::ManifestFault;
+use super::error::RefusedBundle;
+use super::name::{FileName, Id, Sha256};
+use super::place::{Place, Version};
+use crate::prepare::PrepareSpec;
+use crate::verdict::Policy;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The manifest format that this program writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// A model set: who it is for, how coils become tensors, which networks judge, and every file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// What people call the set.
+    pub name: Id,
+    /// A counter that only rises: a device does not go back behind the release it has. At least 1.
+    pub release: u64,
+    /// When it was built.
+    pub created_at: jiff::Timestamp,
+    /// The plant it is for, or `"*"`.
+    pub plant: Place,
+    /// The lines it is for; `["*"]` for any.
+    pub lines: Vec<Place>,
+    /// The oldest agent that can use it.
+    pub requires_agent: Version,
+    /// How a coil becomes the tensors that the parts take.
+    pub prepare: PrepareSpec,
+    /// Networks, each evaluated once per coil, in this order.
+    pub parts: Vec<Part>,
+    /// Voters: what reads a part's output as class logits.
+    pub models: Vec<Model>,
+    /// Constant inputs, such as embeddings of reference coils.
+    pub references: Vec<Reference>,
+    /// How scores become a verdict.
+    pub policy: Policy,
+    /// Coils with known scores, to be met before the set is used.
+    pub golden: Golden,
+    /// Where it comes from and how it did.
+    pub provenance: Provenance,
+    /// Every file, in the order in which they follow the manifest.
+    pub files: Vec<FileEntry>,
+}
+
+/// One ONNX network. Several models may read one part: shared stages are computed once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// Its id.
+    pub id: Id,
+    /// Its ONNX file.
+    pub file: FileName,
+    /// Where each ONNX input comes from; all of the graph's inputs.
+    pub inputs: Vec<PartInput>,
+    /// The ONNX outputs in use.
+    pub outputs: Vec<String>,
+    /// What its weights and arithmetic are.
+    pub precision: Precision,
+}
+
+/// An input of a part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartInput {
+    /// The ONNX input's name.
+    pub name: String,
+    /// What is fed to it.
+    pub from: Source,
+}
+
+/// Number format of a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 8-bit integers.
+    Int8,
+    /// 32-bit floating point.
+    F32,
+}
+
+/// What feeds an input; as text `image`, `side`, `reference:ID` or `part:ID:OUTPUT`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Source {
+    /// The coil as an image, `[1, C, 264, 18]`.
+    Image,
+    /// The coil's order data, `[1, S]`.
+    Side,
+    /// A constant of the bundle.
+    Reference(Id),
+    /// An output of an earlier part.
+    Part {
+        /// The part's id.
+        id: Id,
+        /// The ONNX output's name.
+        output: String,
+    },
+}
+
+/// A text that is no [`Source`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a source is image, side, reference:ID or part:ID:OUTPUT, not {0:?}")]
+pub struct BadSource(String);
+
+impl TryFrom<String> for Source {
+    type Error = BadSource;
+    fn try_from(text: String) -> Result<Self, BadSource> {
+        let bad = || BadSource(text.chars().take(80).collect());
+        let mut pieces = text.splitn(3, ':');
+        match (pieces.next(), pieces.next(), pieces.next()) {
+            (Some("image"), None, None) => Ok(Self::Image),
+            (Some("side"), None, None) => Ok(Self::Side),
+            (Some("reference"), Some(id), None) => Id::new(id).map(Self::Reference).map_err(|_| bad()),
+            (Some("part"), Some(id), Some(output)) if !output.is_empty() => {
+                Ok(Self::Part { id: Id::new(id).map_err(|_| bad())?, output: output.to_string() })
+            }
+            _ => Err(bad()),
+        }
+    }
+}
+
+impl From<Source> for String {
+    fn from(source: Source) -> Self {
+        source.to_string()
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image => f.write_str("image"),
+            Self::Side => f.write_str("side"),
+            Self::Reference(id) => write!(f, "reference:{id}"),
+            Self::Part { id, output } => write!(f, "part:{id}:{output}"),
+        }
+    }
+}
+
+/// A voter of the set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// What its votes are reported under.
+    pub name: Id,
+    /// Its architecture, for people: `cnn`, `yolov8n-cls`, `siamese`.
+    pub kind: String,
+    /// The part whose output it reads.
+    pub part: Id,
+    /// That output: `[1, 2]` logits, class 0 OK, class 1 NOK.
+    pub output: String,
+    /// From logits to a probability.
+    pub calibration: Calibration,
+    /// Its share in the average, against the other models' weights; finite and above 0.
+    pub weight: f64,
+}
+
+/// `P(NOK) = sigmoid(scale * (z_nok - z_ok) + offset)`: Platt's scaling on the logit difference.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Finite and above 0: a negative one would turn OK and NOK round.
+    pub scale: f64,
+    /// Finite.
+    pub offset: f64,
+}
+
+impl Calibration {
+    /// The logits as they are.
+    pub const IDENTITY: Self = Self { scale: 1.0, offset: 0.0 };
+
+    /// P(NOK) of a logit difference `z_nok - z_ok`.
+    pub fn p_nok(&self, difference: f64) -> f64 {
+        1.0 / (1.0 + (-(self.scale * difference + self.offset)).exp())
+    }
+}
+
+/// A constant tensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// What inputs name it by.
+    pub id: Id,
+    /// Raw little-endian `f32`, row-major.
+    pub file: FileName,
+    /// Its shape.
+    pub shape: Vec<u64>,
+}
+
+/// Coils with known scores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Golden {
+    /// A [`super::golden::GoldenSet`].
+    pub file: FileName,
+    /// How far a probability may lie from the trainer's; at most 0.01.
+    pub tolerance: f64,
+}
+
+/// Where a set comes from. For people and for the record; nothing is judged by it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// The trainer's version.
+    pub trainer_version: String,
+    /// The training run.
+    pub run: String,
+    /// Digest of the training data.
+    pub data_sha256: Sha256,
+    /// Name of the training data.
+    pub set_name: String,
+    /// Coils trained on.
+    pub coils: u64,
+    /// NOK coils among them.
+    pub nok: u64,
+    /// Seed of the run.
+    pub seed: u64,
+    /// What the weights were before training: `scratch`, or whose.
+    pub weight_origin: String,
+    /// Licences of code and weights that the set is bound by.
+    pub licences: Vec<String>,
+    /// How it did, by name of the metric.
+    pub metrics: BTreeMap<String, Metric>,
+}
+
+/// An estimate with its interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metric {
+    /// The estimate.
+    pub value: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// A file of the bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Its name.
+    pub name: FileName,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Its digest.
+    pub sha256: Sha256,
+}
+
+impl Manifest {
+    /// Reads a manifest and checks that it makes sense. Says nothing about who wrote it.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, RefusedBundle> {
+        /// The one field that every format has.
+        #[derive(Deserialize)]
+        struct Any {
+            format: u32,
+        }
+        let any: Any = serde_json::from_slice(bytes).map_err(RefusedBundle::ManifestText)?;
+        if any.format != FORMAT {
+            return Err(RefusedBundle::NewerFormat { found: any.format });
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(RefusedBundle::ManifestText)?;
+        manifest.check().map_err(RefusedBundle::Manifest)?;
+        Ok(manifest)
+    }
+
+    /// The text that is signed: indented JSON with a line feed at its end.
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, ManifestFault> {
+        self.check()?;
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|_| ManifestFault::Unwritable)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_have_four_forms() {
+        for text in ["image", "side", "reference:ok", "part:trunk:features", "part:trunk:a:b/c"] {
+            assert_eq!(Source::try_from(text.to_string()).unwrap().to_string(), text);
+        }
+        for bad in ["", "Image", "image:1", "reference", "reference:", "reference:../x", "part:a", "part:a:"]
+        {
+            assert!(Source::try_from(bad.to_string()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn calibration_is_platts() {
+        assert_eq!(Calibration::IDENTITY.p_nok(0.0), 0.5);
+        let shifted = Calibration { scale: 2.0, offset: -1.0 };
+        assert!((shifted.p_nok(1.0) - 0.731_058_578_630_004_9).abs() < 1e-15);
+        assert_eq!(shifted.p_nok(1e9), 1.0);
+        assert_eq!(shifted.p_nok(-1e9), 0.0);
+    }
+}

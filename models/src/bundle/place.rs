@@ -1,0 +1,247 @@
+//! For where and for which program a bundle is meant, and whether that is here.
+
+use super::manifest::Manifest;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A plant or a line by name, or `"*"` for any.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Place {
+    /// Any.
+    Any,
+    /// One: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+    Named(String),
+}
+
+/// A text that is no [`Place`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a plant or line is * or 1 to 64 of A-Z a-z 0-9 . _ -, not {0:?}")]
+pub struct BadPlace(String);
+
+impl Place {
+    /// Whether this means `name`.
+    pub fn covers(&self, name: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Named(own) => own == name,
+        }
+    }
+}
+
+impl TryFrom<String> for Place {
+    type Error = BadPlace;
+    fn try_from(text: String) -> Result<Self, BadPlace> {
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let fine = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+        if (1..=64).contains(&text.len()) && text.bytes().all(fine) {
+            Ok(Self::Named(text))
+        } else {
+            Err(BadPlace(text.chars().take(65).collect()))
+        }
+    }
+}
+
+impl From<Place> for String {
+    fn from(place: Place) -> Self {
+        place.to_string()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A program's version, `MAJOR.MINOR.PATCH`, ordered as semantic versions without pre-releases are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Version {
+    /// Raised when things break.
+    pub major: u32,
+    /// Raised when things are added.
+    pub minor: u32,
+    /// Raised when things are repaired.
+    pub patch: u32,
+}
+
+/// A text that is no [`Version`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a version is three numbers such as 0.1.0, not {0:?}")]
+pub struct BadVersion(String);
+
+impl TryFrom<String> for Version {
+    type Error = BadVersion;
+    fn try_from(text: String) -> Result<Self, BadVersion> {
+        let number = |piece: &str| match piece.as_bytes() {
+            [b'0', _, ..] => None,
+            digits if digits.iter().all(u8::is_ascii_digit) => piece.parse().ok(),
+            _ => None,
+        };
+        let numbers: Option<Vec<u32>> = text.split('.').take(4).map(number).collect();
+        match numbers.as_deref() {
+            Some(&[major, minor, patch]) => Ok(Self { major, minor, patch }),
+            _ => Err(BadVersion(text.chars().take(64).collect())),
+        }
+    }
+}
+
+impl std::str::FromStr for Version {
+    type Err = BadVersion;
+    fn from_str(text: &str) -> Result<Self, BadVersion> {
+        Self::try_from(text.to_string())
+    }
+}
+
+impl From<Version> for String {
+    fn from(version: Version) -> Self {
+        version.to_string()
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// What a device knows of itself when a bundle comes in.
+#[derive(Clone, Debug)]
+pub struct Here<'a> {
+    /// The plant it stands in.
+    pub plant: &'a str,
+    /// The line it watches.
+    pub line: &'a str,
+    /// The agent's version.
+    pub agent: Version,
+    /// The newest release that was ever confirmed here; kept apart from the slots, for they are overwritten.
+    pub newest_release: Option<u64>,
+}
+
+/// Why a genuine bundle is not for this device.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotForHere {
+    /// Another plant's.
+    #[error(
+        "Send the set that was built for this plant: this one is for {meant}, here is {here} (a set of another plant)"
+    )]
+    Plant {
+        /// What the manifest says.
+        meant: String,
+        /// What the device says.
+        here: String,
+    },
+    /// Another line's.
+    #[error(
+        "Send the set that was built for this line: this one is for {meant}, here is {here} (a set of another line)"
+    )]
+    Line {
+        /// What the manifest says.
+        meant: String,
+        /// What the device says.
+        here: String,
+    },
+    /// Needs a newer agent.
+    #[error("Update the agent to {needs} or later before the models: here is {here}")]
+    Agent {
+        /// What the manifest says.
+        needs: Version,
+        /// What the device says.
+        here: Version,
+    },
+    /// An older release than one that ran here.
+    #[error(
+        "Build the set anew with a release above {newest} if its content is really wanted: it is release {release} (rollback)"
+    )]
+    Rollback {
+        /// What the manifest says.
+        release: u64,
+        /// What the device had already.
+        newest: u64,
+    },
+}
+
+impl Manifest {
+    /// Whether the set is meant for `here`. The same release again is: a repeated delivery is no rollback.
+    pub fn is_for(&self, here: &Here<'_>) -> Result<(), NotForHere> {
+        if !self.plant.covers(here.plant) {
+            return Err(NotForHere::Plant { meant: self.plant.to_string(), here: here.plant.to_string() });
+        }
+        if !self.lines.iter().any(|line| line.covers(here.line)) {
+            let meant: Vec<String> = self.lines.iter().map(Place::to_string).collect();
+            return Err(NotForHere::Line { meant: meant.join(", "), here: here.line.to_string() });
+        }
+        if here.agent < self.requires_agent {
+            return Err(NotForHere::Agent { needs: self.requires_agent, here: here.agent });
+        }
+        match here.newest_release {
+            Some(newest) if self.release < newest => {
+                Err(NotForHere::Rollback { release: self.release, newest })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::testing;
+
+    #[test]
+    fn versions_order_by_number() {
+        let v = |text: &str| text.parse::<Version>().unwrap();
+        assert!(v("0.2.0") < v("0.10.0"));
+        assert_eq!(v("1.2.3").to_string(), "1.2.3");
+        for bad in
+            ["", "1", "1.2", "1.2.3.4", "1.2.x", "01.2.3", "1.2.3-rc1", "+1.2.3", "1..3", "9999999999.0.0"]
+        {
+            assert!(bad.parse::<Version>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn places_are_words_or_a_star() {
+        let place = |text: &str| Place::try_from(text.to_string());
+        assert!(place("*").unwrap().covers("anything"));
+        assert!(place("GL2").unwrap().covers("GL2"));
+        assert!(!place("GL2").unwrap().covers("gl2"));
+        for bad in ["", "**", "a/b", "a b", "#", "+"] {
+            assert!(place(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_set_for_elsewhere_or_of_yesterday_is_turned_away() {
+        let mut manifest = testing::manifest();
+        manifest.plant = Place::Named("hagen".into());
+        manifest.lines = vec![Place::Named("gl2".into()), Place::Named("gl3".into())];
+        manifest.release = 7;
+        let here =
+            Here { plant: "hagen", line: "gl2", agent: manifest.requires_agent, newest_release: Some(7) };
+        assert_eq!(manifest.is_for(&here), Ok(()));
+        assert_eq!(manifest.is_for(&Here { newest_release: None, ..here.clone() }), Ok(()));
+        assert!(matches!(
+            manifest.is_for(&Here { plant: "linz", ..here.clone() }),
+            Err(NotForHere::Plant { .. })
+        ));
+        assert!(matches!(
+            manifest.is_for(&Here { line: "gl1", ..here.clone() }),
+            Err(NotForHere::Line { .. })
+        ));
+        let old = Version { major: 0, minor: 0, patch: 9 };
+        assert!(matches!(
+            manifest.is_for(&Here { agent: old, ..here.clone() }),
+            Err(NotForHere::Agent { .. })
+        ));
+        let rollback = manifest.is_for(&Here { newest_release: Some(8), ..here }).unwrap_err();
+        assert_eq!(rollback, NotForHere::Rollback { release: 7, newest: 8 });
+        assert!(rollback.to_string().ends_with("(rollback)"));
+    }
+}

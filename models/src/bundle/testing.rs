@@ -1,0 +1,148 @@
+//! Small bundles, keys and coils for tests.
+
+use super::golden::{GoldenCoil, GoldenSet};
+use super::manifest::{
+    Calibration, FORMAT, FileEntry, Golden, Manifest, Metric, Model, Part, PartInput, Precision, Provenance,
+    Source,
+};
+use super::{Builder, FileName, Id, Layout, Limits, Place, Sha256, TrustedKeys, Version};
+use crate::coil::{CELLS, CoilId, CoilMatrix, Order, ToleranceClass};
+use crate::prepare::{self, Channel, PrepareSpec, SideValue, Signal};
+use crate::verdict::{Policy, Threshold};
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+pub(crate) fn id(text: &str) -> Id {
+    Id::new(text).unwrap()
+}
+
+pub(crate) fn name(text: &str) -> FileName {
+    FileName::new(text).unwrap()
+}
+
+/// A key pair that lives as long as a test.
+pub(crate) struct Key(minisign::KeyPair);
+
+impl Key {
+    pub(crate) fn new() -> Self {
+        Self(minisign::KeyPair::generate_unencrypted_keypair().unwrap())
+    }
+
+    pub(crate) fn public(&self) -> String {
+        self.0.pk.to_box().unwrap().to_string()
+    }
+
+    pub(crate) fn sign(&self, bytes: &[u8]) -> String {
+        let text = Some("timestamp:1790000000\tfile:manifest.json");
+        minisign::sign(Some(&self.0.pk), &self.0.sk, Cursor::new(bytes), text, None).unwrap().to_string()
+    }
+
+    pub(crate) fn trusted(&self) -> TrustedKeys {
+        TrustedKeys::new([("release", self.public())]).unwrap()
+    }
+}
+
+pub(crate) fn part(part: &str, inputs: &[(&str, &str)], outputs: &[&str]) -> Part {
+    let source = |text: &str| Source::try_from(text.to_string()).unwrap();
+    Part {
+        id: id(part),
+        file: name(&format!("{part}.onnx")),
+        inputs: inputs
+            .iter()
+            .map(|(name, from)| PartInput { name: (*name).into(), from: source(from) })
+            .collect(),
+        outputs: outputs.iter().map(ToString::to_string).collect(),
+        precision: Precision::F32,
+    }
+}
+
+pub(crate) fn model(model: &str, of: &str, output: &str) -> Model {
+    Model {
+        name: id(model),
+        kind: "cnn".into(),
+        part: id(of),
+        output: output.into(),
+        calibration: Calibration::IDENTITY,
+        weight: 1.0,
+    }
+}
+
+/// One part, one model, one golden coil, stated files of which only lengths are true.
+pub(crate) fn manifest() -> Manifest {
+    let t = Threshold { nok_from: 0.5, review_from: 0.4, review_to: 0.6 };
+    let entry = |file: &str, length| FileEntry { name: name(file), length, sha256: Sha256::of(b"") };
+    Manifest {
+        format: FORMAT,
+        name: id("gl2-first"),
+        release: 1,
+        created_at: "2026-11-22T02:00:00Z".parse().unwrap(),
+        plant: Place::Any,
+        lines: vec![Place::Named("gl2".into())],
+        requires_agent: Version { major: 0, minor: 1, patch: 0 },
+        prepare: PrepareSpec {
+            version: prepare::VERSION,
+            layout: prepare::Layout::Beside,
+            channels: vec![
+                Channel { signal: Signal::Deviation, shift: 0.0, scale: 5.0, low: -2.0, high: 2.0 },
+                Channel { signal: Signal::Gap, shift: 0.0, scale: 1.0, low: 0.0, high: 1.0 },
+            ],
+            side: vec![SideValue::Nominal, SideValue::Known],
+        },
+        parts: vec![part("net", &[("image", "image"), ("side", "side")], &["logits"])],
+        models: vec![model("first", "net", "logits")],
+        references: vec![],
+        policy: Policy { miss_cost: 20.0, a: t, b: t, c: t, unknown: t },
+        golden: Golden { file: name("golden.bin"), tolerance: 0.001 },
+        provenance: Provenance {
+            trainer_version: "0.1.0".into(),
+            run: "2026-11-22-a".into(),
+            data_sha256: Sha256::of(b"data"),
+            set_name: "gl2-train".into(),
+            coils: 4542,
+            nok: 131,
+            seed: 7,
+            weight_origin: "scratch".into(),
+            licences: vec!["MIT OR Apache-2.0".into()],
+            metrics: BTreeMap::from([("f1".into(), Metric { value: 0.7, low: 0.6, high: 0.8 })]),
+        },
+        files: vec![entry("net.onnx", 4), entry("golden.bin", 20_000)],
+    }
+}
+
+/// An even coil with a thin patch, and what its one model is said to score.
+pub(crate) fn golden_coil(coil: &str, p_nok: f64) -> GoldenCoil {
+    let mut mean = vec![7_000; CELLS];
+    mean[100..160].fill(5_000);
+    mean[500] = 0;
+    GoldenCoil {
+        id: CoilId::new(coil).unwrap(),
+        matrix: CoilMatrix::from_hundredths(mean, vec![120; CELLS]).unwrap(),
+        order: Some(Order::new(70.0, ToleranceClass::B, 1250.0).unwrap()),
+        p_nok,
+        models: BTreeMap::from([(id("first"), p_nok)]),
+    }
+}
+
+/// A bundle that is whole but whose network is none: enough for everything but a session.
+pub(crate) fn layout() -> Layout {
+    let golden = GoldenSet::new(vec![golden_coil("a", 0.25)]).unwrap().to_bytes().unwrap();
+    let builder = Builder::new(manifest()).file(name("net.onnx"), b"onnx".to_vec()).unwrap();
+    builder.file(name("golden.bin"), golden).unwrap().lay_out(&Limits::default()).unwrap()
+}
+
+/// The file of a layout, signed by each of `keys`.
+pub(crate) fn signed(layout: &Layout, keys: &[&Key]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    layout.write(&mut bytes, keys.iter().map(|key| key.sign(layout.manifest_bytes()))).unwrap();
+    bytes
+}
+
+/// A bundle around any manifest text and tail of files, properly signed: what a careless or hostile
+/// signer could send.
+pub(crate) fn around(key: &Key, manifest: &[u8], files: &[u8]) -> Vec<u8> {
+    let signature = super::SignatureText::from_tool(&key.sign(manifest)).unwrap();
+    let mut bytes = Vec::new();
+    super::Front::new(vec![signature], manifest.to_vec()).unwrap().write(&mut bytes).unwrap();
+    bytes.extend_from_slice(files);
+    bytes
+}

@@ -1,0 +1,143 @@
+//! The one way from bytes to a bundle that may be used. Agent, trainer and every tool come through here.
+//!
+//! In this order, and stopping at the first thing wrong: framing, signatures over the manifest's exact
+//! bytes, the manifest itself, each file's length and then its digest, the end.
+
+use super::check::{MAX_REFERENCE, Role};
+use super::error::RefusedBundle;
+use super::framing::Front;
+use super::golden::MAX_GOLDEN_BYTES;
+use super::manifest::Manifest;
+use super::name::{FileName, Sha256};
+use super::read;
+use super::trust::{Signer, TrustedKeys};
+use std::collections::BTreeMap;
+use std::io::Read;
+
+/// How large a bundle may be on this device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// All of it, bytes.
+    pub total: u64,
+    /// One ONNX file, bytes.
+    pub part: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { total: 256 * 1024 * 1024, part: 128 * 1024 * 1024 }
+    }
+}
+
+impl Limits {
+    /// Checks what a manifest adds up to, behind `front` bytes, before any of it is read.
+    pub(super) fn check(&self, front: u64, manifest: &Manifest) -> Result<(), RefusedBundle> {
+        let roles = manifest.roles().map_err(RefusedBundle::Manifest)?;
+        let mut length = front;
+        for file in &manifest.files {
+            length = length.saturating_add(file.length);
+            let most = match roles.get(&file.name) {
+                Some(Role::Reference) => 4 * MAX_REFERENCE,
+                Some(Role::Golden) => MAX_GOLDEN_BYTES,
+                Some(Role::Part) | None => self.part,
+            };
+            if file.length > most {
+                return Err(RefusedBundle::FileTooLarge {
+                    file: file.name.clone(),
+                    length: file.length,
+                    most,
+                });
+            }
+        }
+        if length > self.total {
+            return Err(RefusedBundle::TooLarge { length, most: self.total });
+        }
+        Ok(())
+    }
+}
+
+/// A bundle that was signed by enough trusted keys and is, to the byte, what they signed.
+///
+/// Nothing but [`Verified::read`] makes one.
+#[derive(Debug)]
+pub struct Verified {
+    front: Front,
+    manifest: Manifest,
+    signers: Vec<Signer>,
+    files: BTreeMap<FileName, Vec<u8>>,
+}
+
+impl Verified {
+    /// Reads a bundle to its end and verifies it.
+    ///
+    /// Holds at most the manifest and the files in memory, never more than has arrived and never more
+    /// than `limits` allow; a refusal drops it all.
+    pub fn read(mut reader: impl Read, keys: &TrustedKeys, limits: &Limits) -> Result<Self, RefusedBundle> {
+        let front = Front::read(&mut reader)?;
+        let signers = keys.signers(&front)?;
+        let manifest = Manifest::parse(front.manifest_bytes())?;
+        limits.check(front.length(), &manifest)?;
+        let mut files = BTreeMap::new();
+        for file in &manifest.files {
+            let mut hashing = read::Hashing::new(&mut reader);
+            let bytes = read::exactly(&mut hashing, file.length, &format!("its file {}", file.name))?;
+            if hashing.digest() != file.sha256 {
+                return Err(RefusedBundle::FileAltered { file: file.name.clone() });
+            }
+            files.insert(file.name.clone(), bytes);
+        }
+        read::end(&mut reader)?;
+        Ok(Self { front, manifest, signers, files })
+    }
+
+    /// What was signed.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// A file's content.
+    pub fn file(&self, name: &FileName) -> Option<&[u8]> {
+        self.files.get(name).map(Vec::as_slice)
+    }
+
+    /// The trusted keys that signed.
+    pub fn signers(&self) -> &[Signer] {
+        &self.signers
+    }
+
+    /// SHA-256 of the manifest's bytes: one bundle, one fingerprint, however often it is signed.
+    pub fn fingerprint(&self) -> Sha256 {
+        self.front.fingerprint()
+    }
+
+    /// The signatures and the exact bytes that they sign, for other tools to check.
+    pub fn front(&self) -> &Front {
+        &self.front
+    }
+}
+
+/// What a bundle says of itself, unproven: for showing to people, never for judging coils.
+#[derive(Debug)]
+pub struct Unverified {
+    front: Front,
+    manifest: Manifest,
+}
+
+impl Unverified {
+    /// Reads front and manifest; leaves the files unread and every signature unchecked.
+    pub fn read(mut reader: impl Read) -> Result<Self, RefusedBundle> {
+        let front = Front::read(&mut reader)?;
+        let manifest = Manifest::parse(front.manifest_bytes())?;
+        Ok(Self { front, manifest })
+    }
+
+    /// What the bundle claims.
+    pub fn claimed(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The signatures and the bytes that they are said to sign.
+    pub fn front(&self) -> &Front {
+        &self.front
+    }
+}

@@ -1,0 +1,79 @@
+//! Whether a set computes here what it computed at the trainer. One that does not is not used.
+
+use super::{ScoreFault, Session};
+use crate::coil::CoilId;
+
+/// A passed check.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GoldenReport {
+    /// Coils scored.
+    pub coils: usize,
+    /// The largest distance of any score from the trainer's.
+    pub worst: f64,
+    /// The distance allowed.
+    pub tolerance: f64,
+}
+
+/// Why a set did not pass.
+#[derive(Debug, thiserror::Error)]
+pub enum GoldenRefused {
+    /// Another score than the trainer's.
+    #[error(
+        "keep the set that runs and report this to who built the other: for the golden coil {coil}, {who} scores \
+         {found:.4} here, {expected:.4} at the trainer, at most {tolerance} apart are allowed"
+    )]
+    Score {
+        /// Which coil.
+        coil: CoilId,
+        /// A model's name, or `the set`.
+        who: String,
+        /// P(NOK) here.
+        found: f64,
+        /// P(NOK) at the trainer.
+        expected: f64,
+        /// The distance allowed.
+        tolerance: f64,
+    },
+    /// Scores of other models than the bundle's.
+    #[error("build the bundle again: the golden coil {0} does not have a score for each model and no other")]
+    Models(CoilId),
+    /// No score at all.
+    #[error("keep the set that runs: the golden coil {coil} could not be scored")]
+    NoScore {
+        /// Which coil.
+        coil: CoilId,
+        /// Why.
+        source: ScoreFault,
+    },
+}
+
+impl Session {
+    /// Scores the golden coils and compares each model's and the set's P(NOK) with the trainer's.
+    pub fn check_golden(&mut self) -> Result<GoldenReport, GoldenRefused> {
+        let (golden, tolerance) = (self.golden.clone(), self.tolerance);
+        let mut worst = 0.0f64;
+        for coil in golden.coils() {
+            let scores = self
+                .score(&coil.matrix, coil.order.as_ref())
+                .map_err(|source| GoldenRefused::NoScore { coil: coil.id.clone(), source })?;
+            if scores.models.len() != coil.models.len() {
+                return Err(GoldenRefused::Models(coil.id.clone()));
+            }
+            let mut pairs = vec![("the set".to_string(), scores.p_nok, coil.p_nok)];
+            for model in &scores.models {
+                let expected =
+                    coil.models.get(&model.name).ok_or_else(|| GoldenRefused::Models(coil.id.clone()))?;
+                pairs.push((format!("the model {}", model.name), model.p_nok, *expected));
+            }
+            for (who, found, expected) in pairs {
+                let distance = (found - expected).abs();
+                worst = worst.max(distance);
+                if distance > tolerance {
+                    let coil = coil.id.clone();
+                    return Err(GoldenRefused::Score { coil, who, found, expected, tolerance });
+                }
+            }
+        }
+        Ok(GoldenReport { coils: golden.coils().len(), worst, tolerance })
+    }
+}
