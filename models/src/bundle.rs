@@ -43,6 +43,8 @@ pub use trust::{KeyFault, Signer, TrustedKeys};
 pub use verify::{Limits, Unverified, Verified};
 
 #[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -280,4 +280,6 @@ impl std::fmt::Debug for Session {
 #[cfg(test)]
 mod onnx;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

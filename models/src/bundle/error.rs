@@ -137,7 +137,7 @@ pub enum RefusedBundle {
 
     /// One file larger than the limit in force for its kind.
     #[error(
-        "Build a smaller set or raise the limit: {file} takes {length} bytes, a file of its kind at most {most} here"
+        "Build a smaller set or raise the limit: {file} takes {length} bytes, a file of its kind at most {most} here (a file without end fills the memory)"
     )]
     FileTooLarge {
         /// Which file.

@@ -126,8 +126,13 @@ pub(crate) fn golden_coil(coil: &str, p_nok: f64) -> GoldenCoil {
 /// A bundle that is whole but whose network is none: enough for everything but a session.
 pub(crate) fn layout() -> Layout {
     let golden = GoldenSet::new(vec![golden_coil("a", 0.25)]).unwrap().to_bytes().unwrap();
-    let builder = Builder::new(manifest()).file(name("net.onnx"), b"onnx".to_vec()).unwrap();
-    builder.file(name("golden.bin"), golden).unwrap().lay_out(&Limits::default()).unwrap()
+    layout_with(manifest(), vec![("net.onnx", b"onnx".to_vec()), ("golden.bin", golden)])
+}
+
+/// `manifest` with the files that it names.
+pub(crate) fn layout_with(manifest: Manifest, files: Vec<(&str, Vec<u8>)>) -> Layout {
+    let add = |builder: Builder, (file, bytes): (&str, Vec<u8>)| builder.file(name(file), bytes).unwrap();
+    files.into_iter().fold(Builder::new(manifest), add).lay_out(&Limits::default()).unwrap()
 }
 
 /// The file of a layout, signed by each of `keys`.

@@ -214,3 +214,45 @@ fn a_failing_source_is_named_as_such() {
     let refused = Verified::read(Broken(&good[..5_000]), keys, &Limits::default()).unwrap_err();
     assert!(matches!(refused, RefusedBundle::Unreadable(_)), "{refused}");
 }
+
+/// Gives what it has byte by byte, then zeros without end; counts what was taken.
+struct Endless<'a>(&'a [u8], u64);
+
+impl std::io::Read for Endless<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let Some((first, rest)) = self.0.split_first() else {
+            buffer.fill(0);
+            self.1 += buffer.len() as u64;
+            return Ok(buffer.len());
+        };
+        buffer[0] = *first;
+        self.0 = rest;
+        self.1 += 1;
+        Ok(1)
+    }
+}
+
+/// Whatever is claimed, no more is read than the caps allow before the signatures are checked, and no
+/// more than what was signed (and one byte) after it.
+#[test]
+fn a_source_without_end_is_left_alone() {
+    let (good, keys, front) = &*GOOD;
+    let taken = |bytes: &[u8]| {
+        let mut source = Endless(bytes, 0);
+        let refused = Verified::read(&mut source, keys, &Limits::default()).unwrap_err();
+        (source.1, refused)
+    };
+    let (read, refused) = taken(good);
+    assert!(matches!(refused, RefusedBundle::Trailing), "{refused}");
+    assert_eq!(read, good.len() as u64 + 1);
+    let (read, _) = taken(&good[..*front as usize - 5]);
+    assert_eq!(read, *front, "a manifest that is not what was signed: none of the files is read");
+    for at in [12, 16, 20] {
+        let mut huge = good.clone();
+        huge[at + 3] = 0x7f;
+        assert_eq!(taken(&huge).0, 24, "field at {at}");
+    }
+    let (read, refused) = taken(b"COILSGHT\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0");
+    assert!(matches!(refused, RefusedBundle::Unsigned), "{refused}");
+    assert_eq!(read, 24 + (1 << 20));
+}

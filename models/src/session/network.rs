@@ -136,3 +136,14 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, EngineFault>) -> Result<T, Engine
         Err(EngineFault::Panic(text.chars().take(500).collect()))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_runtime_is_an_error() {
+        let broken: Result<(), _> = guarded(|| panic!("index {} out of bounds", 7));
+        assert!(matches!(broken, Err(EngineFault::Panic(text)) if text == "index 7 out of bounds"));
+    }
+}

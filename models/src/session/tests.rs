@@ -1,50 +1,12 @@
 //! Sessions over small networks whose results can be worked out by hand.
 
 use super::onnx::Graph;
+use super::testing::{bundle, chain, linear, one, plain, trunk};
 use super::*;
-use crate::bundle::manifest::{Manifest, Part, Reference};
-use crate::bundle::testing::{Key, golden_coil, id, manifest, model, name, part, signed};
-use crate::bundle::{BuildFault, Builder, Limits};
+use crate::bundle::testing::{golden_coil, id};
+use crate::bundle::{Limits, fixtures};
 use crate::coil::CELLS;
 use std::collections::BTreeMap;
-
-/// Mean of each channel, the side values behind them, one linear layer.
-fn linear(weights: [f32; 8], bias: [f32; 2]) -> Vec<u8> {
-    Graph::default()
-        .input("image", &[1, 2, 264, 18])
-        .input("side", &[1, 2])
-        .constant("w", &[4, 2], &weights)
-        .constant("b", &[2], &bias)
-        .node("GlobalAveragePool", &["image"], "pooled", None)
-        .node("Flatten", &["pooled"], "flat", Some(1))
-        .node("Concat", &["flat", "side"], "all", Some(1))
-        .node("Gemm", &["all", "w", "b"], "logits", None)
-        .output("logits", &[1, 2])
-        .bytes()
-}
-
-/// `z_nok - z_ok = -a + b + side[0] + 0.5`, with `a` and `b` the channels' means.
-fn plain() -> Vec<u8> {
-    linear([1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0], [0.0, 0.5])
-}
-
-fn bundle(
-    manifest: Manifest,
-    files: Vec<(&str, Vec<u8>)>,
-    golden: Vec<crate::bundle::golden::GoldenCoil>,
-) -> Verified {
-    let golden = GoldenSet::new(golden).unwrap().to_bytes().unwrap();
-    let files = files.into_iter().chain([("golden.bin", golden)]);
-    let build =
-        |builder: Builder, (file, bytes)| -> Result<Builder, BuildFault> { builder.file(name(file), bytes) };
-    let builder = files.into_iter().try_fold(Builder::new(manifest), build).unwrap();
-    let (layout, key) = (builder.lay_out(&Limits::default()).unwrap(), Key::new());
-    Verified::read(&signed(&layout, &[&key])[..], &key.trusted(), &Limits::default()).unwrap()
-}
-
-fn one(onnx: Vec<u8>) -> Verified {
-    bundle(manifest(), vec![("net.onnx", onnx)], vec![golden_coil("a", 0.25)])
-}
 
 fn image(a: f32, b: f32) -> Vec<f32> {
     [vec![a; CELLS], vec![b; CELLS]].concat()
@@ -63,55 +25,6 @@ fn one_network_with_order_data_scores_as_worked_out() {
     assert_eq!((scores.models[0].name.as_str(), scores.models[0].weight), ("first", 1.0));
     let again = session.scores(&image(0.25, 1.0), &[-0.5, 1.0]).unwrap();
     assert_eq!(scores, again);
-}
-
-fn trunk() -> Vec<u8> {
-    Graph::default()
-        .input("x", &[1, 2, 264, 18])
-        .node("GlobalAveragePool", &["x"], "pooled", None)
-        .node("Flatten", &["pooled"], "features", Some(1))
-        .output("features", &[1, 2])
-        .bytes()
-}
-
-/// `(features - reference) w`, its inputs named the other way round than the manifest has them.
-fn against_reference() -> Vec<u8> {
-    Graph::default()
-        .input("reference", &[1, 2])
-        .input("features", &[1, 2])
-        .constant("w", &[2, 2], &[1.0, 0.0, 0.0, 1.0])
-        .node("Sub", &["features", "reference"], "off", None)
-        .node("MatMul", &["off", "w"], "logits", None)
-        .output("logits", &[1, 2])
-        .bytes()
-}
-
-/// Two voters of weights 1 and 3 on one trunk; the second is calibrated.
-fn chain() -> (Manifest, Vec<(&'static str, Vec<u8>)>) {
-    let mut chain = manifest();
-    let head = Graph::default()
-        .input("f", &[1, 2])
-        .constant("w", &[2, 2], &[0.0, 1.0, 1.0, 0.0])
-        .node("MatMul", &["f", "w"], "logits", None)
-        .output("logits", &[1, 2])
-        .bytes();
-    chain.parts = vec![
-        part("trunk", &[("x", "image")], &["features"]),
-        part("plain", &[("f", "part:trunk:features")], &["logits"]),
-        part("off", &[("features", "part:trunk:features"), ("reference", "reference:ok")], &["logits"]),
-    ];
-    chain.models = vec![model("plain", "plain", "logits"), model("off", "off", "logits")];
-    chain.models[1].weight = 3.0;
-    chain.models[1].calibration = Calibration { scale: 2.0, offset: -1.0 };
-    chain.references = vec![Reference { id: id("ok"), file: name("ok.f32"), shape: vec![1, 2] }];
-    let reference = [0.5f32, 0.25].iter().flat_map(|v| v.to_le_bytes()).collect();
-    let files = vec![
-        ("trunk.onnx", trunk()),
-        ("plain.onnx", head),
-        ("off.onnx", against_reference()),
-        ("ok.f32", reference),
-    ];
-    (chain, files)
 }
 
 /// What [`chain`] gives for channel means `a` and `b`: set, plain, off.
@@ -252,5 +165,16 @@ fn references_are_numbers() {
 fn a_session_moves_to_the_thread_that_judges() {
     fn sends<T: Send>() {}
     sends::<Session>();
-    sends::<Part>();
+}
+
+/// A bundle on disk, of the day when the format was fixed.
+#[test]
+fn the_golden_bundle_still_scores_as_it_did() {
+    let file = std::fs::File::open(fixtures::folder().join("pair.coilbundle")).unwrap();
+    let bundle = Verified::read(file, &fixtures::keys(), &Limits::default()).unwrap();
+    let mut session = Session::open(&bundle).unwrap();
+    let report = session.check_golden().unwrap();
+    assert!(report.coils == 1 && report.worst < 1e-6, "{report:?}");
+    let scores = session.scores(&image(1.5, 0.5), &[0.0, 0.0]).unwrap();
+    assert!((scores.p_nok - worked_out(1.5, 0.5).0).abs() < 1e-6);
 }
