@@ -1,4 +1,5 @@
 //! Trains, evaluates, exports and signs the models that the line judges with.
 
 pub mod export;
+pub mod nets;
 pub mod nn;

@@ -9,7 +9,7 @@ pub mod conv;
 pub mod conv_norm;
 pub mod dropout;
 #[cfg(test)]
-mod gradcheck;
+pub(crate) mod gradcheck;
 pub mod init;
 mod kernel;
 pub mod linear;

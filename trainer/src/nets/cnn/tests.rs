@@ -1,0 +1,120 @@
+use super::*;
+use crate::nn::gradcheck::{check_step, values};
+use candle_core::{Device, Var};
+
+fn config(sides: Sides) -> CnnConfig {
+    CnnConfig {
+        sides,
+        filters: vec![3, 4, 5],
+        kernel: PerLayer::Each(vec![[3, 3], [5, 1], [1, 3]]),
+        stride: PerLayer::Each(vec![[1, 1], [2, 1], [1, 1]]),
+        pools: vec![PoolAfter { after: 1, kernel: [2, 2] }],
+        feature_norm: true,
+        feature_dropout: 0.2,
+        hidden: 6,
+        ..CnnConfig::default()
+    }
+}
+
+fn net(sides: Sides, side: usize) -> (Cnn, Tensor, Tensor) {
+    let input = Input { height: 13, width: 6, channels: 2, side };
+    let net = Cnn::new(config(sides), input, 1).expect("net");
+    (net, values((5, 13, 6, 2), 1), values((5, side.max(1)), 2))
+}
+
+fn train(net: &Cnn, image: &Tensor, side: &Tensor) -> Result<Tensor> {
+    net.forward(image, side, &mut Pass::Train(&mut generator(4, Purpose::Dropout, 0, 0)))
+}
+
+#[test]
+fn folding_gives_the_logits_of_evaluation() {
+    for sides in [Sides::Image, Sides::Shared] {
+        for side in [0, 3] {
+            let (net, image, order) = net(sides, side);
+            // Statistics and affine parameters away from their starting values.
+            train(&net, &image, &order).expect("a step moves the statistics");
+            for (i, (name, var)) in net.params.vars().iter().enumerate() {
+                if name.contains("norm") {
+                    var.set(&(values(var.shape().clone(), i) + 0.2).expect("values")).expect("set");
+                }
+            }
+            let logits = net.forward(&image, &order, &mut Pass::Eval).and_then(|y| y.to_vec2::<f32>());
+            let folded = net.fold().expect("folded");
+            let chw =
+                image.permute((0, 3, 1, 2)).and_then(|t| t.flatten_from(1)?.to_vec2::<f32>()).expect("image");
+            let order = order.to_vec2::<f32>().expect("side");
+            for (i, got) in logits.expect("logits").iter().enumerate() {
+                let want = folded.forward(&chw[i], &order[i][..side]);
+                assert!(
+                    got.iter().zip(&want).all(|(g, w)| (g - w).abs() < 1e-4),
+                    "{sides:?} {got:?} {want:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_of_the_whole_net_agree_with_differences() {
+    for sides in [Sides::Image, Sides::Shared] {
+        let (net, image, order) = net(sides, 3);
+        check_step("net", &[&image, &order], 1e-3, |v| train(&net, &v[0], &v[1]));
+        let grads =
+            train(&net, &image, &order).and_then(|y| y.sqr()?.sum_all()?.backward()).expect("backward");
+        for (name, var) in net.params.vars() {
+            let given = grads.get(var).unwrap_or_else(|| panic!("no gradient for {name}"));
+            let base = var.as_detached_tensor().copy().expect("copy");
+            check_along(&net, var, &base, given, name, |net| {
+                let y = train(net, &image, &order)?.to_vec2::<f32>()?;
+                Ok(y.iter().flatten().map(|v| f64::from(*v).powi(2)).sum())
+            });
+        }
+    }
+}
+
+/// The derivative along the gradient itself is the gradient's squared length.
+fn check_along(
+    net: &Cnn,
+    var: &Var,
+    base: &Tensor,
+    gradient: &Tensor,
+    name: &str,
+    f: impl Fn(&Cnn) -> Result<f64>,
+) {
+    let run = || -> Result<(f64, f64)> {
+        let squared = f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?);
+        let step = 1e-3 / squared.sqrt().max(1e-6);
+        var.set(&(base + (gradient * step)?)?)?;
+        let above = f(net)?;
+        var.set(&(base - (gradient * step)?)?)?;
+        let below = f(net)?;
+        var.set(base)?;
+        Ok((squared, (above - below) / (2.0 * step)))
+    };
+    let (wanted, found) = run().expect("differences");
+    assert!((wanted - found).abs() <= 0.03 * wanted.abs() + 1e-4, "{name}: {wanted} {found}");
+}
+
+#[test]
+fn swapping_the_sides_changes_nothing_when_they_share_weights() {
+    let (net, image, order) = net(Sides::Shared, 3);
+    let halves = |from: usize| image.narrow(2, from, 3).expect("half");
+    let swapped = Tensor::cat(&[halves(3), halves(0)], 2).expect("swapped");
+    let run = |image: &Tensor| {
+        net.forward(image, &order, &mut Pass::Eval).and_then(|y| y.to_vec2::<f32>()).expect("forward")
+    };
+    assert_eq!(run(&image), run(&swapped));
+}
+
+#[test]
+fn the_default_net_takes_a_coil_and_repeats_with_its_seed() {
+    let input = Input { height: 264, width: 18, channels: 3, side: 0 };
+    let make = |seed| Cnn::new(CnnConfig::default(), input, seed).expect("net");
+    let bytes = |net: &Cnn| net.params().to_bytes().expect("bytes");
+    assert_eq!(bytes(&make(1)), bytes(&make(1)));
+    assert_ne!(bytes(&make(1)), bytes(&make(2)));
+    let none = Tensor::zeros((2, 1), candle_core::DType::F32, &Device::Cpu).expect("side");
+    let y = make(1).forward(&values((2, 264, 18, 3), 1), &none, &mut Pass::Eval).expect("forward");
+    assert_eq!(y.dims(), [2, 2]);
+    assert!(make(1).forward(&values((2, 18, 264, 3), 1), &none, &mut Pass::Eval).is_err(), "another shape");
+}
