@@ -1,1 +1,183 @@
-fn main() {}
+//! `coilsight-agent`: what runs at the line.
+
+use anyhow::{Context, ensure};
+use clap::{Args, Parser, Subcommand};
+use coilsight_agent::archive::Archive;
+use coilsight_agent::line::{BundleJudge, Config, Judge, NotTaken, Publish};
+use coilsight_agent::{demo, replay, show, trust};
+use coilsight_models::message::assessment::Assessment;
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Inspects steel coils at a galvanizing line: gauge rows in, verdicts out, nothing lost.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the shipped recording going through the line, in this terminal.
+    Demo(demo::Args),
+    /// Put a recording through the line and print its decisions.
+    ///
+    /// A recording is what `mosquitto_sub -t 'plant/gl2/#' -F '%j'` writes. It goes through the very code
+    /// that runs live. Decisions go to standard output, the sums to standard error.
+    Replay(ReplayArgs),
+    /// Model bundles.
+    #[command(subcommand)]
+    Bundle(BundleCommand),
+}
+
+#[derive(Args)]
+struct ReplayArgs {
+    /// The recording, one JSON object a line; `-` for standard input.
+    recording: PathBuf,
+    /// The model bundle that judges.
+    #[arg(long, value_name = "FILE")]
+    bundle: PathBuf,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// Keep the archive in this folder; played again, every pass has the decision it had. Default: a
+    /// temporary folder.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// The line's id in decisions and in the bundle's list of lines.
+    #[arg(long, default_value = "gl2")]
+    line: String,
+    /// One JSON decision a line on standard output, the sums as JSON on standard error.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct TrustArgs {
+    /// Public key, or folder of keys, whose bundles are believed; may be repeated. Default: the folder
+    /// named by `COILSIGHT_TRUST`, or `/etc/coilsight/trusted.d`.
+    #[arg(long, value_name = "KEY.pub")]
+    trust: Vec<PathBuf>,
+}
+
+impl TrustArgs {
+    fn keys(&self) -> anyhow::Result<coilsight_models::bundle::TrustedKeys> {
+        trust::keys(&self.trust, std::env::var_os("COILSIGHT_TRUST").map(PathBuf::from))
+    }
+}
+
+#[derive(Subcommand)]
+enum BundleCommand {
+    /// Check a bundle as the line would: signatures, content, and that its models score here as they did
+    /// at the trainer. Exits with 0 only if it would be used.
+    Verify {
+        /// The bundle.
+        bundle: PathBuf,
+        #[command(flatten)]
+        trust: TrustArgs,
+        /// The line it would judge.
+        #[arg(long, default_value = "gl2")]
+        line: String,
+        /// Print what was found as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .init();
+    let done = match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Replay(args) => run_replay(&args),
+        Command::Bundle(BundleCommand::Verify { bundle, trust, line, json }) => {
+            verify(&bundle, &trust, &line, json)
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("coilsight-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whoever read our output has gone (`| head`): nothing to complain of.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let pipe = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(pipe))
+}
+
+struct Stdout {
+    json: bool,
+}
+
+impl Publish for Stdout {
+    fn publish(&mut self, a: &Assessment, _: &Archive) -> Result<(), NotTaken> {
+        let text = if self.json { serde_json::to_string(a)? } else { show::line(a) };
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{text}")?;
+        Ok(out.flush()?)
+    }
+}
+
+fn run_replay(args: &ReplayArgs) -> anyhow::Result<()> {
+    let bundle = trust::bundle(&args.bundle, &args.trust.keys()?, &args.line)?;
+    let judge = Box::new(BundleJudge::open(&bundle)?);
+    let temporary;
+    let state = match &args.state {
+        Some(folder) => folder,
+        None => {
+            temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
+            temporary.path()
+        }
+    };
+    let line = replay::open(state, Config { id: args.line.clone(), ..Config::default() }, judge)?;
+    let mut out = Stdout { json: args.json };
+    let mut as_it_is = |_: &_, _: &_, _| {};
+    let summary = if args.recording.as_os_str() == "-" {
+        replay::play(line, std::io::stdin().lock(), &mut out, &mut as_it_is)?
+    } else {
+        let file = File::open(&args.recording)
+            .with_context(|| format!("cannot open the recording {}", args.recording.display()))?;
+        replay::play(line, BufReader::new(file), &mut out, &mut as_it_is)?
+    };
+    if args.json {
+        let adds_up = summary.tally.adds_up();
+        let sums =
+            serde_json::json!({ "decisions": summary.decisions, "sums": summary.tally, "adds_up": adds_up });
+        eprintln!("{sums}");
+    } else {
+        eprintln!("{} decisions\n{}", summary.decisions, show::sums(&summary.tally));
+    }
+    ensure!(summary.tally.adds_up(), "the sums do not add up: please report this recording");
+    Ok(())
+}
+
+fn verify(path: &std::path::Path, trust: &TrustArgs, line: &str, json: bool) -> anyhow::Result<()> {
+    let bundle = trust::bundle(path, &trust.keys()?, line)?;
+    let judge = BundleJudge::open(&bundle)?;
+    let manifest = bundle.manifest();
+    let signers: Vec<&str> = bundle.signers().iter().map(|signer| signer.name.as_str()).collect();
+    if json {
+        let model = judge.model();
+        println!("{}", serde_json::json!({ "accepted": true, "model": model, "signers": signers }));
+    } else {
+        println!(
+            "{} release {} is accepted: signed by {}, {} models, golden coils agree, fingerprint {}",
+            manifest.name,
+            manifest.release,
+            signers.join(" and "),
+            manifest.models.len(),
+            bundle.fingerprint()
+        );
+    }
+    Ok(())
+}

@@ -44,8 +44,6 @@ pub enum Reason {
     AfterDecision,
     /// More rows than any coil has.
     TooManyRows,
-    /// It would open more coils at once than the line allows.
-    TooManyOpenCoils,
     /// Feedback for a coil that is not known here: kept apart.
     UnknownCoil,
     /// The line has no use for it (yet): surface pictures.

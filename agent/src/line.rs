@@ -1,0 +1,253 @@
+//! A coil's way, in six calls: [`ingest`], [`normalise`], [`infer`], [`decide`], [`store`], [`publish`].
+//!
+//! [`Line`] takes messages one by one and knows nothing of where they come from: a recording and a
+//! broker go the same way. It has no clock of its own; whoever feeds it says what time it is on the
+//! line, and lets that time stand still while the broker is away or a backlog is being worked off.
+//!
+//! What [`Line::take`] has taken is durable, and may be acknowledged, after the next [`Line::commit`].
+
+mod decide;
+mod evidence;
+mod feedback;
+mod infer;
+mod ingest;
+mod journal;
+mod normalise;
+mod pass;
+mod publish;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use infer::{BundleJudge, Judge, Opinion, Unfit, Unjudged};
+pub use pass::{PassKey, decision_id};
+pub use publish::{NotTaken, Publish};
+
+use crate::archive::{self, Archive, OpenSegment};
+use coilsight_models::coil::CoilId;
+use coilsight_models::message::{Topics, inbound};
+use coilsight_models::tally::{Counts, Fate, Tally};
+use coilsight_models::verdict::CoverageRule;
+use jiff::Timestamp;
+use pass::OpenPass;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How a line behaves; the plant's defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The line's id, as it stands in assessments.
+    pub id: String,
+    /// Where it listens.
+    pub topics: Topics,
+    /// How much of a coil must have been seen.
+    pub coverage: CoverageRule,
+    /// A coil without an end is closed after this long without a word, once a later coil has made
+    /// progress, s. Longer than any line stop.
+    pub silence_s: u64,
+    /// A coil whose end came before all of its rows waits this long for the others, s.
+    pub late_rows_s: u64,
+    /// Coils open at once; one more closes the one that has been silent longest.
+    pub max_open: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            id: "gl2".into(),
+            topics: Topics::default(),
+            coverage: CoverageRule::default(),
+            silence_s: 30 * 60,
+            late_rows_s: 30,
+            max_open: 32,
+        }
+    }
+}
+
+/// Time on the line: `elapsed` never runs backwards and is what rules go by; `wall` is for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Since the line was opened, without the time it stood still.
+    pub elapsed: Duration,
+    /// The plant's time, where it is known.
+    pub wall: Option<Timestamp>,
+}
+
+/// Why the line cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The archive refused: nothing of this message was taken, so it must not be acknowledged.
+    #[error("the archive did not take it")]
+    Archive(#[from] archive::Error),
+    /// A segment of an open coil is not what this program writes.
+    #[error(
+        "open coil segment {segment:?} is damaged at record {record}: keep the folder for the maker, and \
+         remove that segment to go on; its coil must be judged by a person"
+    )]
+    Journal {
+        /// Which.
+        segment: archive::SegmentId,
+        /// Its record.
+        record: usize,
+    },
+    /// A decision could not be written or read as JSON.
+    #[error("decision {decision_id} is no assessment")]
+    Assessment {
+        /// Which.
+        decision_id: String,
+        /// How.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The decision could not be handed on; it stays in the outbox.
+    #[error("decision {decision_id} could not be published")]
+    Publish {
+        /// Which.
+        decision_id: String,
+        /// Why.
+        #[source]
+        source: NotTaken,
+    },
+}
+
+/// What the line's calls return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// One line: its open passes, its archive and whoever judges.
+pub struct Line {
+    config: Config,
+    archive: Archive,
+    judge: Box<dyn Judge>,
+    open: BTreeMap<CoilId, OpenPass>,
+    /// Coils whose gateway repeats a pass that has its decision: their rows are duplicates.
+    repeating: BTreeMap<CoilId, PassKey>,
+    tally: Tally,
+    now: Now,
+    /// Counts what made progress, so that "a later coil" has a meaning without a clock.
+    step: u64,
+}
+
+impl Line {
+    /// Opens the line over its archive; `open` are the passes that an earlier run left undecided.
+    pub fn new(
+        config: Config,
+        archive: Archive,
+        open: &[OpenSegment],
+        judge: Box<dyn Judge>,
+    ) -> Result<Self> {
+        let mut line = Self {
+            config,
+            archive,
+            judge,
+            open: BTreeMap::new(),
+            repeating: BTreeMap::new(),
+            tally: Tally::default(),
+            now: Now::default(),
+            step: 0,
+        };
+        for segment in open {
+            line.recover(segment)?;
+        }
+        Ok(line)
+    }
+
+    /// Takes one message of the plant, whatever it is. Durable after [`Self::commit`].
+    pub fn take(&mut self, topic: &str, payload: &[u8], now: Now) -> Result<Fate> {
+        self.tick(now)?;
+        let fate = match self.config.topics.kind(topic) {
+            None => Fate::SetAside(coilsight_models::tally::Reason::UnknownTopic),
+            Some(kind) => match inbound::parse(kind, payload) {
+                Err(reason) => Fate::SetAside(reason),
+                Ok(message) => self.ingest(message)?,
+            },
+        };
+        self.tally.messages.add(fate);
+        if let Fate::SetAside(reason) = fate {
+            tracing::debug!(topic, ?reason, bytes = payload.len(), "message set aside");
+        }
+        Ok(fate)
+    }
+
+    /// Lets the line's time pass: coils that are due are closed.
+    pub fn tick(&mut self, now: Now) -> Result<()> {
+        self.now = Now { elapsed: now.elapsed.max(self.now.elapsed), wall: now.wall };
+        while let Some(id) = self.due() {
+            self.close(&id)?;
+        }
+        Ok(())
+    }
+
+    /// Makes everything taken so far durable: only now may it be acknowledged.
+    pub fn commit(&mut self) -> Result<()> {
+        Ok(self.archive.sync()?)
+    }
+
+    /// Closes what is open, as silence would: a recording is over, nothing more will come.
+    pub fn finish(&mut self) -> Result<()> {
+        while let Some(id) = self.open.keys().next().cloned() {
+            self.close(&id)?;
+        }
+        Ok(())
+    }
+
+    /// The sums so far; they add up at any time.
+    pub fn tally(&self) -> Tally {
+        let mut tally = self.tally.clone();
+        for pass in self.open.values() {
+            let waiting = pass.strip.len() as u64;
+            tally.rows += &pass.rows;
+            tally.rows += &Counts { received: waiting, open: waiting, ..Counts::default() };
+            tally.readings += &pass.readings;
+        }
+        tally
+    }
+
+    /// Coils that are open.
+    pub fn open_coils(&self) -> impl Iterator<Item = &CoilId> {
+        self.open.keys()
+    }
+
+    /// The archive, to read from.
+    pub fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// The orderly stop. Open coils stay open and are found again.
+    pub fn stop(self) -> Result<()> {
+        self.archive.sync()?;
+        Ok(self.archive.close()?)
+    }
+
+    /// A pass that must be closed now, if there is one.
+    fn due(&self) -> Option<CoilId> {
+        let silent = |pass: &OpenPass| self.now.elapsed.saturating_sub(pass.heard);
+        let is_due = |pass: &OpenPass| {
+            if pass.end.is_some() {
+                return silent(pass) >= Duration::from_secs(self.config.late_rows_s);
+            }
+            let later = self.step > pass.step && self.later_progress(pass);
+            later && silent(pass) >= Duration::from_secs(self.config.silence_s)
+        };
+        self.open.iter().find(|(_, pass)| is_due(pass)).map(|(id, _)| id.clone())
+    }
+
+    /// Whether a coil that began after this one has been heard of after it.
+    fn later_progress(&self, pass: &OpenPass) -> bool {
+        pass.overtaken || self.open.values().any(|other| other.opened > pass.opened && other.step > pass.step)
+    }
+
+    /// From closed pass to published decision: the line's way behind the rows.
+    fn close(&mut self, id: &CoilId) -> Result<()> {
+        let Some(pass) = self.open.remove(id) else { return Ok(()) };
+        for earlier in self.open.values_mut().filter(|other| other.opened < pass.opened) {
+            earlier.overtaken = true;
+        }
+        let segment = pass.segment;
+        let seen = self.normalise(pass)?;
+        let judged = self.infer(&seen);
+        let assessment = self.decide(&seen, judged);
+        self.store(&seen, &assessment, segment)
+    }
+}

@@ -1,0 +1,243 @@
+//! First call: a message finds its pass, or its reason to be set aside.
+//!
+//! Whatever changes a pass is journaled before it is applied, so that a refused write leaves no trace.
+
+use super::journal::Entry;
+use super::pass::{Given, OpenPass, PassKey};
+use super::{Line, Result};
+use crate::archive::OpenSegment;
+use coilsight_models::chunk::Row;
+use coilsight_models::coil::CoilId;
+use coilsight_models::message::assessment::Assessment;
+use coilsight_models::message::inbound::{End, Inbound, Rows, Start, WholeCoil};
+use coilsight_models::tally::{Fate, Reason};
+use coilsight_models::verdict::Cause;
+use jiff::Timestamp;
+
+impl Line {
+    pub(super) fn ingest(&mut self, message: Inbound) -> Result<Fate> {
+        match message {
+            Inbound::Start(start) => self.start(start),
+            Inbound::Rows(rows) => self.rows(rows),
+            Inbound::End(end) => self.end(&end),
+            Inbound::WholeCoil(coil) => self.whole_coil(coil),
+            Inbound::Feedback(feedback) => self.feedback(&feedback),
+        }
+    }
+
+    fn start(&mut self, start: Start) -> Result<Fate> {
+        let id = start.coil_id.clone();
+        match self.open.get(&id).map(|pass| pass.start.clone()) {
+            // Word for word the same, or the same pass with other order data: the first stands.
+            Some(Some(first)) if first.at == start.at => {
+                return Ok(if first == start {
+                    Fate::Duplicate
+                } else {
+                    Fate::SetAside(Reason::Contradicting)
+                });
+            }
+            // The same coil begins again: what was heard before is over, and its end was not heard.
+            Some(Some(_)) => self.close(&id)?,
+            Some(None) | None => {}
+        }
+        if self.is_decided(&id, start.at)? {
+            self.repeating.insert(id.clone(), PassKey::Started(id, start.at));
+            return Ok(Fate::Duplicate);
+        }
+        self.repeating.remove(&id);
+        self.heard(&id)?;
+        self.journal(&id, &Entry::Start(start.clone()))?;
+        if let Some(pass) = self.open.get_mut(&id) {
+            pass.start = Some(start);
+        }
+        Ok(Fate::Used)
+    }
+
+    fn rows(&mut self, batch: Rows) -> Result<Fate> {
+        let id = batch.coil_id;
+        if let Some(fate) = self.belongs_to_the_past(&id)? {
+            for row in &batch.rows {
+                self.tally.rows.add(row.as_ref().map_or_else(|reason| Fate::SetAside(*reason), |_| fate));
+            }
+            return Ok(fate);
+        }
+        let unknown =
+            |row: &&Row| self.open.get(&id).is_none_or(|pass| pass.strip.at(row.position).is_none());
+        let new: Vec<Row> = batch.rows.iter().flatten().filter(unknown).copied().collect();
+        self.heard(&id)?;
+        if !new.is_empty() {
+            self.journal(&id, &Entry::Rows(new))?;
+        }
+        let Some(pass) = self.open.get_mut(&id) else { return Ok(Fate::SetAside(Reason::MissingField)) };
+        pass.readings.add_many(Fate::SetAside(Reason::AbsurdValue), batch.absurd_readings);
+        let mut best = Fate::SetAside(Reason::MissingField);
+        for row in &batch.rows {
+            let fate = row.as_ref().map_or_else(|reason| Fate::SetAside(*reason), |row| pass.strip.add(row));
+            // What counts is told when the pass is closed: until then its row is open.
+            if fate != Fate::Used {
+                pass.rows.add(fate);
+            }
+            best = better(best, fate);
+        }
+        self.close_if_complete(&id)?;
+        Ok(best)
+    }
+
+    fn end(&mut self, end: &End) -> Result<Fate> {
+        let id = &end.coil_id;
+        if let Some(fate) = self.belongs_to_the_past(id)? {
+            let told = self.last_decision(id)?.and_then(|decision| decision.length_m);
+            let same = told == Some(end.length_m);
+            return Ok(if same { Fate::Duplicate } else { fate });
+        }
+        if let Some(first) = self.open.get(id).and_then(|pass| pass.end) {
+            let same = first == end.length_m;
+            return Ok(if same { Fate::Duplicate } else { Fate::SetAside(Reason::Contradicting) });
+        }
+        self.heard(id)?;
+        self.journal(id, &Entry::End(end.length_m))?;
+        if let Some(pass) = self.open.get_mut(id) {
+            pass.end = Some(end.length_m);
+        }
+        self.close_if_complete(id)?;
+        Ok(Fate::Used)
+    }
+
+    fn whole_coil(&mut self, coil: WholeCoil) -> Result<Fate> {
+        let id = coil.start.coil_id.clone();
+        if self.is_decided(&id, coil.start.at)? {
+            return Ok(Fate::Duplicate);
+        }
+        match self.open.get(&id) {
+            // Its rows came before: they stand.
+            Some(pass)
+                if pass.start.as_ref().is_none_or(|s| s.at == coil.start.at) && !pass.strip.is_empty() =>
+            {
+                return Ok(Fate::SetAside(Reason::Contradicting));
+            }
+            Some(pass) if pass.start.as_ref().is_some_and(|s| s.at != coil.start.at) => self.close(&id)?,
+            Some(_) | None => {}
+        }
+        self.repeating.remove(&id);
+        self.heard(&id)?;
+        self.journal(&id, &Entry::Whole(coil.clone()))?;
+        let fate = coil.matrix.as_ref().map_or_else(|reason| Fate::SetAside(*reason), |_| Fate::Used);
+        if let Some(pass) = self.open.get_mut(&id) {
+            pass.take_whole(coil);
+        }
+        self.close_if_complete(&id)?;
+        Ok(fate)
+    }
+
+    /// What becomes of rows and ends of a coil that is not open but known: `None` if it is new.
+    fn belongs_to_the_past(&self, id: &CoilId) -> Result<Option<Fate>> {
+        if self.open.contains_key(id) {
+            return Ok(None);
+        }
+        if self.repeating.contains_key(id) {
+            return Ok(Some(Fate::Duplicate));
+        }
+        let known = !self.archive.passes_of(id.as_str())?.is_empty();
+        Ok(known.then_some(Fate::SetAside(Reason::AfterDecision)))
+    }
+
+    fn is_decided(&self, id: &CoilId, at: Timestamp) -> Result<bool> {
+        Ok(self.archive.pass(&PassKey::Started(id.clone(), at).to_string())?.is_some())
+    }
+
+    /// The decision on the coil's last pass, unless its end was not heard.
+    fn last_decision(&self, id: &CoilId) -> Result<Option<Assessment>> {
+        let Some(key) = self.archive.passes_of(id.as_str())?.pop() else { return Ok(None) };
+        let Some(decision) = self.archive.pass(&key)? else { return Ok(None) };
+        let read = serde_json::from_slice::<Assessment>(&decision.json)
+            .map_err(|source| super::Error::Assessment { decision_id: decision.decision_id, source })?;
+        let ended = !read.reasons.iter().any(|reason| reason.cause == Cause::NoEnd);
+        Ok(ended.then_some(read))
+    }
+
+    /// Notes that a coil was heard of; opens its pass if it has none.
+    fn heard(&mut self, id: &CoilId) -> Result<()> {
+        self.step += 1;
+        if !self.open.contains_key(id) {
+            self.make_room()?;
+            let segment = self.archive.begin()?;
+            self.archive.append(segment, &Entry::Opened(id.clone()).encode())?;
+            self.open.insert(id.clone(), OpenPass::new(id.clone(), segment, self.now.elapsed, self.step));
+        }
+        if let Some(pass) = self.open.get_mut(id) {
+            (pass.heard, pass.step) = (self.now.elapsed, self.step);
+        }
+        Ok(())
+    }
+
+    /// With too many coils open, the one that has been silent longest is closed.
+    fn make_room(&mut self) -> Result<()> {
+        while self.open.len() >= self.config.max_open.max(1) {
+            let Some(id) = self.open.iter().min_by_key(|(_, pass)| pass.step).map(|(id, _)| id.clone())
+            else {
+                return Ok(());
+            };
+            tracing::warn!(coil_id = %id, open = self.open.len(), "too many coils open: closing the most silent");
+            self.close(&id)?;
+        }
+        Ok(())
+    }
+
+    fn journal(&self, id: &CoilId, entry: &Entry) -> Result<()> {
+        match self.open.get(id) {
+            Some(pass) => Ok(self.archive.append(pass.segment, &entry.encode())?),
+            None => Ok(()),
+        }
+    }
+
+    fn close_if_complete(&mut self, id: &CoilId) -> Result<()> {
+        if self.open.get(id).is_some_and(OpenPass::is_complete) { self.close(id) } else { Ok(()) }
+    }
+
+    /// Takes up a pass that an earlier run left open, from its journal.
+    pub(super) fn recover(&mut self, segment: &OpenSegment) -> Result<()> {
+        let mut entries = Vec::with_capacity(segment.records.len());
+        for (record, bytes) in segment.records.iter().enumerate() {
+            let damaged = super::Error::Journal { segment: segment.id, record };
+            entries.push(Entry::decode(bytes).ok_or(damaged)?);
+        }
+        let Some(Entry::Opened(id)) = entries.first().cloned() else {
+            // Begun, and cut off before anything was acknowledged.
+            return Ok(self.archive.discard(segment.id)?);
+        };
+        self.step += 1;
+        let mut pass = OpenPass::new(id.clone(), segment.id, self.now.elapsed, self.step);
+        for entry in entries {
+            match entry {
+                Entry::Opened(_) => {}
+                Entry::Start(start) => pass.start = Some(start),
+                Entry::Rows(rows) => rows.iter().for_each(|row| {
+                    pass.strip.add(row);
+                }),
+                Entry::End(length_m) => pass.end = Some(length_m),
+                Entry::Whole(coil) => pass.take_whole(coil),
+            }
+        }
+        self.open.insert(id.clone(), pass);
+        self.close_if_complete(&id)
+    }
+}
+
+impl OpenPass {
+    fn take_whole(&mut self, coil: WholeCoil) {
+        self.end = coil.length_m;
+        self.start = Some(coil.start);
+        self.readings.add_many(Fate::SetAside(Reason::AbsurdValue), coil.absurd_cells);
+        self.given = Some(coil.matrix.map_or_else(Given::Unusable, Given::Matrix));
+    }
+}
+
+/// A message ends as the best of its rows did: used before duplicate before set aside.
+fn better(a: Fate, b: Fate) -> Fate {
+    match (a, b) {
+        (Fate::Used, _) | (_, Fate::Used) => Fate::Used,
+        (Fate::Duplicate, _) | (_, Fate::Duplicate) => Fate::Duplicate,
+        (Fate::SetAside(Reason::MissingField), b) => b,
+        (a, _) => a,
+    }
+}

@@ -1,0 +1,178 @@
+//! How what was heard of an open coil is kept in its segment, until its decision is durable.
+//!
+//! A record is a kind byte and its content: JSON where it is small, rows and matrices as plain
+//! little-endian numbers, for flash wears and a batch of rows in JSON is three times as long.
+
+use coilsight_models::chunk::{Position, Readings, Row};
+use coilsight_models::coil::{CoilId, CoilMatrix, GAUGES, Order, OrderFault};
+use coilsight_models::message::inbound::{Start, WholeCoil};
+use coilsight_models::tally::Reason;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Something heard of a coil.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Entry {
+    /// Always first.
+    Opened(CoilId),
+    Start(Start),
+    Rows(Vec<Row>),
+    /// Length, m.
+    End(f64),
+    Whole(WholeCoil),
+}
+
+const OPENED: u8 = 1;
+const START: u8 = 2;
+const ROWS: u8 = 3;
+const END: u8 = 4;
+const WHOLE: u8 = 5;
+
+/// Bytes of a row: its position in millimetres and 18 readings.
+const ROW: usize = 4 + 4 * GAUGES;
+
+#[derive(Serialize, Deserialize)]
+struct StartRecord {
+    coil_id: CoilId,
+    at: Timestamp,
+    order: Result<Order, OrderFault>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WholeRecord {
+    start: StartRecord,
+    length_m: Option<f64>,
+    absurd_cells: u64,
+    unusable: Option<Reason>,
+}
+
+impl From<&Start> for StartRecord {
+    fn from(start: &Start) -> Self {
+        Self { coil_id: start.coil_id.clone(), at: start.at, order: start.order }
+    }
+}
+
+impl From<StartRecord> for Start {
+    fn from(record: StartRecord) -> Self {
+        Self { coil_id: record.coil_id, at: record.at, order: record.order }
+    }
+}
+
+impl Entry {
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Opened(id) => json(OPENED, id),
+            Self::Start(start) => json(START, &StartRecord::from(start)),
+            Self::End(length_m) => json(END, length_m),
+            Self::Rows(rows) => {
+                let mut bytes = vec![ROWS];
+                for row in rows {
+                    bytes.extend(row.position.millimetres().to_le_bytes());
+                    row.readings.raw().iter().for_each(|v| bytes.extend(v.to_le_bytes()));
+                }
+                bytes
+            }
+            Self::Whole(coil) => {
+                let head = WholeRecord {
+                    start: StartRecord::from(&coil.start),
+                    length_m: coil.length_m,
+                    absurd_cells: coil.absurd_cells,
+                    unusable: coil.matrix.as_ref().err().copied(),
+                };
+                let head = json(WHOLE, &head);
+                let mut bytes = vec![head[0]];
+                bytes.extend((head.len() as u32 - 1).to_le_bytes());
+                bytes.extend(&head[1..]);
+                if let Ok(matrix) = &coil.matrix {
+                    bytes.extend(matrix.to_bytes());
+                }
+                bytes
+            }
+        }
+    }
+
+    /// `None` for anything that [`Self::encode`] does not write.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (kind, content) = bytes.split_first()?;
+        match *kind {
+            OPENED => serde_json::from_slice(content).ok().map(Self::Opened),
+            START => serde_json::from_slice::<StartRecord>(content).ok().map(|s| Self::Start(s.into())),
+            END => serde_json::from_slice(content).ok().map(Self::End),
+            ROWS if content.len() % ROW == 0 => {
+                Some(Self::Rows(content.chunks_exact(ROW).map(row).collect()))
+            }
+            WHOLE => whole(content),
+            _ => None,
+        }
+    }
+}
+
+fn json(kind: u8, value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = vec![kind];
+    // Writing these plain structures to memory has no way to fail.
+    serde_json::to_writer(&mut bytes, value).expect("plain data become JSON");
+    bytes
+}
+
+fn row(bytes: &[u8]) -> Row {
+    let word = |i: usize| [bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]];
+    let raw = std::array::from_fn(|g| f32::from_le_bytes(word(g + 1)));
+    Row {
+        position: Position::from_millimetres(u32::from_le_bytes(word(0))),
+        readings: Readings::from_raw(raw),
+    }
+}
+
+fn whole(content: &[u8]) -> Option<Entry> {
+    let (length, rest) = content.split_at_checked(4)?;
+    let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
+    let (head, cells) = rest.split_at_checked(length)?;
+    let head: WholeRecord = serde_json::from_slice(head).ok()?;
+    let matrix = match head.unusable {
+        Some(reason) => Err(reason),
+        None => Ok(CoilMatrix::from_bytes(cells).ok()?),
+    };
+    let (length_m, absurd_cells) = (head.length_m, head.absurd_cells);
+    Some(Entry::Whole(WholeCoil { start: head.start.into(), length_m, matrix, absurd_cells }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coilsight_models::coil::{CELLS, ToleranceClass};
+    use proptest::prelude::*;
+
+    fn start(order: Result<Order, OrderFault>) -> Start {
+        let at = "2026-01-05T06:00:00Z".parse().unwrap();
+        Start { coil_id: CoilId::new("GL2-1").unwrap(), at, order }
+    }
+
+    #[test]
+    fn every_entry_comes_back_as_it_was() {
+        let good = start(Ok(Order::new(70.0, ToleranceClass::A, 1250.0).unwrap()));
+        let bad = start(Err(OrderFault::Width));
+        let mut readings = Readings::NONE;
+        readings.set(3, 71.25);
+        let row = Row { position: Position::from_millimetres(12_500), readings };
+        let matrix = CoilMatrix::from_hundredths(vec![7000; CELLS], vec![100; CELLS]).unwrap();
+        let whole = |matrix| WholeCoil { start: bad.clone(), length_m: Some(900.5), matrix, absurd_cells: 2 };
+        for entry in [
+            Entry::Opened(CoilId::new("GL2-1").unwrap()),
+            Entry::Start(good),
+            Entry::Start(bad.clone()),
+            Entry::Rows(vec![row, row]),
+            Entry::End(1234.5),
+            Entry::Whole(whole(Ok(matrix))),
+            Entry::Whole(whole(Err(Reason::WrongShape))),
+        ] {
+            assert_eq!(Entry::decode(&entry.encode()), Some(entry));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Entry::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A pass: one coil going over the line once, named by its coil id and its start's time.
+
+use crate::archive::SegmentId;
+use coilsight_models::chunk::Strip;
+use coilsight_models::coil::{CoilId, CoilMatrix, MAX_READING, Order, OrderFault};
+use coilsight_models::message::inbound::Start;
+use coilsight_models::tally::{Counts, Reason};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::time::Duration;
+
+/// A pass's name: gets one decision, ever.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PassKey {
+    /// By its start.
+    Started(CoilId, Timestamp),
+    /// Its start was not heard: the n-th of this coil's passes that ended so, from 0.
+    Unheard(CoilId, u64),
+}
+
+impl PassKey {
+    /// The coil.
+    pub fn coil_id(&self) -> &CoilId {
+        match self {
+            Self::Started(id, _) | Self::Unheard(id, _) => id,
+        }
+    }
+
+    /// When it began, if that was heard.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Started(_, at) => Some(*at),
+            Self::Unheard(..) => None,
+        }
+    }
+}
+
+/// As the archive knows it. What follows the last `@` has none, so no two passes share a text.
+impl fmt::Display for PassKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started(id, at) => write!(f, "{id}@{at}"),
+            Self::Unheard(id, n) => write!(f, "{id}@unheard-{n}"),
+        }
+    }
+}
+
+/// A decision's name, from its line and pass: the same pass always gets the same, on any machine.
+pub fn decision_id(line: &str, pass: &PassKey) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"coilsight decision 1\0");
+    hash.update(line.as_bytes());
+    hash.update(b"\0");
+    hash.update(pass.to_string().as_bytes());
+    hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a gateway that chunks by itself sent.
+#[derive(Clone, Debug)]
+pub(super) enum Given {
+    /// A matrix.
+    Matrix(CoilMatrix),
+    /// A matrix that could not be used.
+    Unusable(Reason),
+}
+
+/// A pass that has no decision yet.
+#[derive(Debug)]
+pub(super) struct OpenPass {
+    pub coil_id: CoilId,
+    pub segment: SegmentId,
+    /// Its start, if it was heard.
+    pub start: Option<Start>,
+    /// Its length by its end, m.
+    pub end: Option<f64>,
+    /// Its rows so far.
+    pub strip: Strip,
+    /// Instead of rows.
+    pub given: Option<Given>,
+    /// Rows that ended already: duplicates and what was set aside.
+    pub rows: Counts,
+    /// Readings that were set aside when they came.
+    pub readings: Counts,
+    /// When the line last heard of it.
+    pub heard: Duration,
+    /// The line's step at which it was last heard of.
+    pub step: u64,
+    /// The line's step at which it was opened.
+    pub opened: u64,
+    /// A coil that began later has been closed already.
+    pub overtaken: bool,
+}
+
+impl OpenPass {
+    pub fn new(coil_id: CoilId, segment: SegmentId, heard: Duration, step: u64) -> Self {
+        Self {
+            coil_id,
+            segment,
+            start: None,
+            end: None,
+            strip: Strip::default(),
+            given: None,
+            rows: Counts::default(),
+            readings: Counts::default(),
+            heard,
+            step,
+            opened: step,
+            overtaken: false,
+        }
+    }
+
+    /// Its order data, or what is wrong with them; `None` if no start was heard.
+    pub fn order(&self) -> Option<Result<Order, OrderFault>> {
+        self.start.as_ref().map(|start| start.order)
+    }
+
+    /// The most a reading may be and be believed, g/m2.
+    pub fn max_reading(&self) -> f64 {
+        self.order().and_then(Result::ok).map_or(MAX_READING, |order| order.max_reading())
+    }
+
+    /// Whether nothing more is awaited: its end is known, and no chunk is unseen.
+    pub fn is_complete(&self) -> bool {
+        self.given.is_some() || self.end.is_some_and(|length_m| self.strip.covers(length_m))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_keeps_its_decisions_name() {
+        let id = CoilId::new("GL2-1").unwrap();
+        let at = "2026-01-05T06:00:00Z".parse().unwrap();
+        let pass = PassKey::Started(id.clone(), at);
+        assert_eq!(pass.to_string(), "GL2-1@2026-01-05T06:00:00Z");
+        let same = PassKey::Started(id.clone(), "2026-01-05T07:00:00+01:00".parse().unwrap());
+        assert_eq!(
+            decision_id("gl2", &pass),
+            decision_id("gl2", &same),
+            "the same moment, written otherwise"
+        );
+        assert_ne!(decision_id("gl2", &pass), decision_id("gl3", &pass));
+        assert_ne!(decision_id("gl2", &pass), decision_id("gl2", &PassKey::Unheard(id, 0)));
+    }
+}

@@ -1,0 +1,37 @@
+//! Fifth call: the decision and its matrix become durable; only then are the coil's rows let go.
+
+use super::normalise::Seen;
+use super::{Error, Line, Result};
+use crate::archive::{Decided, NewDecision, SegmentId};
+use coilsight_models::message::assessment::Assessment;
+
+impl Line {
+    pub(super) fn store(&self, seen: &Seen, assessment: &Assessment, segment: SegmentId) -> Result<()> {
+        let decision_id = &assessment.decision_id;
+        let json = serde_json::to_vec(assessment)
+            .map_err(|source| Error::Assessment { decision_id: decision_id.clone(), source })?;
+        let matrix = seen.matrix.as_ref().map(|matrix| matrix.to_bytes());
+        let decided = self.archive.decide(NewDecision {
+            decision_id,
+            coil_id: assessment.coil_id.as_str(),
+            pass_key: &seen.key.to_string(),
+            segment: Some(segment),
+            json: &json,
+            matrix: matrix.as_deref(),
+        })?;
+        match decided {
+            Decided::Recorded => tracing::info!(
+                coil_id = %assessment.coil_id,
+                bundle = %assessment.model.bundle,
+                verdict = %assessment.verdict,
+                p_nok = assessment.p_nok,
+                elapsed_ms = assessment.timing.judged_in_ms,
+                "decided"
+            ),
+            Decided::Known { decision_id, .. } => {
+                tracing::info!(coil_id = %assessment.coil_id, decision_id, "had its decision, keeps it");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! Decisions as people read them in a terminal.
+
+use coilsight_models::message::assessment::{Assessment, Evidence};
+use coilsight_models::tally::{Counts, Reason, Tally};
+use std::fmt::Write;
+
+/// One line: coil, verdict, score, why, where.
+pub fn line(a: &Assessment) -> String {
+    let score = a.p_nok.map_or_else(|| "    -".into(), |p| format!("{p:5.3}"));
+    let order = a.order.map_or_else(
+        || "no order".into(),
+        |o| format!("{:5.1} g/m2 {}", o.nominal_g_m2(), o.tolerance_class()),
+    );
+    let length = a.length_m.map_or_else(|| "     -".into(), |m| format!("{m:6.0}"));
+    let why: Vec<&str> = a.reasons.iter().map(|r| r.text.as_str()).collect();
+    let mut text = format!(
+        "{:<14} {order:<12} {length} m  {:<6}  P(NOK) {score}  {}",
+        a.coil_id,
+        a.verdict,
+        why.join("; ")
+    );
+    for evidence in &a.evidence {
+        let _ = write!(text, "\n               {}", place(evidence));
+    }
+    text
+}
+
+/// Where a piece of evidence lies, in words.
+pub fn place(e: &Evidence) -> String {
+    let gauges: Vec<String> = e.gauges.iter().map(|g| g.number.to_string()).collect();
+    let (first, last) = (gauges.first().map_or("", String::as_str), gauges.last().map_or("", String::as_str));
+    let gauges = if gauges.len() > 1 { format!("gauges {first}-{last}") } else { format!("gauge {first}") };
+    let side = match e.side {
+        coilsight_models::coil::Side::Top => "top",
+        coilsight_models::coil::Side::Bottom => "bottom",
+    };
+    let deviation =
+        e.deviation_percent.map_or_else(String::new, |d| format!(", {d:+.0} % against the order"));
+    format!(
+        "{:.0}-{:.0} m, {side}, {gauges}{deviation} (P(NOK) -{:.2} without it)",
+        e.from_m, e.to_m, e.weight
+    )
+}
+
+/// The sums, as a table.
+pub fn sums(tally: &Tally) -> String {
+    let mut text = String::from("            received      used duplicate  set aside\n");
+    for (name, counts) in
+        [("messages", &tally.messages), ("rows", &tally.rows), ("readings", &tally.readings)]
+    {
+        let Counts { received, used, duplicate, set_aside, .. } = counts;
+        let aside: u64 = set_aside.values().sum();
+        let _ = write!(text, "  {name:<9}{received:>9} {used:>9} {duplicate:>9}  {aside:>9}");
+        let reasons: Vec<String> = set_aside.iter().map(|(r, n)| format!("{n} {}", words(*r))).collect();
+        let _ = writeln!(text, "{}{}", if reasons.is_empty() { "" } else { "  " }, reasons.join(", "));
+    }
+    text
+}
+
+/// A reason as it stands in JSON, with spaces.
+fn words(reason: Reason) -> String {
+    let code = serde_json::to_value(reason).ok();
+    code.as_ref().and_then(|v| v.as_str()).unwrap_or_default().replace('_', " ")
+}
