@@ -1,5 +1,6 @@
 //! Trains, evaluates, exports and signs the models that the line judges with.
 
 pub mod export;
+pub mod fit;
 pub mod nets;
 pub mod nn;

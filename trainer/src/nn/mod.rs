@@ -11,7 +11,7 @@ pub mod dropout;
 #[cfg(test)]
 pub(crate) mod gradcheck;
 pub mod init;
-mod kernel;
+pub(crate) mod kernel;
 pub mod linear;
 pub mod params;
 pub mod pool;

@@ -1,0 +1,27 @@
+//! Training: losses, optimiser, schedule, sampling, early stop, and the loop that can be stopped and resumed.
+
+mod config;
+mod early_stop;
+mod ema;
+mod error;
+mod loss;
+mod optimizer;
+mod predict;
+mod run;
+mod sampler;
+mod schedule;
+mod source;
+mod state;
+
+pub use config::FitConfig;
+pub use early_stop::{EarlyStop, EarlyStopConfig};
+pub use ema::Ema;
+pub use error::FitError;
+pub use loss::{LossConfig, cross_entropy};
+pub use optimizer::{AdamW, AdamWConfig};
+pub use predict::{Validation, predict};
+pub use run::{EpochReport, Fit, Outcome};
+pub use sampler::{Sampler, SamplerConfig};
+pub use schedule::Schedule;
+pub use source::{Batch, Source};
+pub use state::MAX_STATE;
