@@ -18,6 +18,13 @@ impl Linear {
         Ok(Self { conv: Conv2d::new(builder, name, ConvShape::same(input, output, (1, 1)), true)? })
     }
 
+    /// The same beginning with weights of zero: it says nothing until it has learned something.
+    pub fn zeroed(builder: &mut Builder, name: &str, input: usize, output: usize) -> Result<Self> {
+        let layer = Self::new(builder, name, input, output)?;
+        layer.conv.weight.set(&layer.conv.weight.zeros_like()?)?;
+        Ok(layer)
+    }
+
     /// `[batch, in]` to `[batch, out]`.
     pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
         let (batch, width) = x.dims2()?;

@@ -29,12 +29,14 @@ pub struct CnnConfig {
     pub features: Vec<GlobalPool>,
     /// Whether pooled features pass a batch norm before they meet the side vector.
     pub feature_norm: bool,
-    /// Share of features (and side values) dropped in training before the hidden layer.
+    /// Share of pooled features dropped in training before the hidden layer; the side vector never is.
     pub feature_dropout: f32,
     /// Units of the hidden layer.
     pub hidden: usize,
     /// Share of hidden units dropped in training.
     pub dropout: f32,
+    /// Whether the side vector also reaches the logits directly, by weights that begin at zero.
+    pub side_skip: bool,
 }
 
 /// A (height, width) pair for all layers, or one for each.
@@ -145,6 +147,7 @@ impl Default for CnnConfig {
             feature_dropout: 0.0,
             hidden: 64,
             dropout: 0.3,
+            side_skip: false,
         }
     }
 }

@@ -23,13 +23,17 @@ impl Cnn {
         if let Some(norm) = &self.feature_norm {
             fold_before(norm, &mut hidden)?;
         }
+        let mut logits = dense(&self.logits, false)?;
+        if let Some(skip) = &self.skip {
+            (hidden, logits) = fold_beside(&hidden, &logits, &dense(skip, false)?, self.input.side);
+        }
         Ok(FoldedNet {
             image: [self.input.channels, self.input.height, self.input.width],
             side: self.input.side,
             sides: self.config.sides,
             trunk: trunk?,
             pools: self.config.features.clone(),
-            head: vec![hidden, dense(&self.logits, false)?],
+            head: vec![hidden, logits],
         })
     }
 }
@@ -92,4 +96,28 @@ fn fold_before(norm: &BatchNorm, dense: &mut Dense) -> Result<()> {
         row.iter_mut().zip(&scale).for_each(|(w, s)| *w = (f64::from(*w) * s) as f32);
     }
     Ok(())
+}
+
+/// Puts a dense layer from the last `side` inputs straight to the output into the two layers it passes by:
+/// for each side value v two hidden units hold max(v, 0) and max(-v, 0), whose difference is v.
+fn fold_beside(hidden: &Dense, logits: &Dense, skip: &Dense, side: usize) -> (Dense, Dense) {
+    let inputs = hidden.weight.len() / hidden.bias.len();
+    let mut wider = hidden.clone();
+    for value in 0..side {
+        for sign in [1.0, -1.0] {
+            let mut row = vec![0.0; inputs];
+            row[inputs - side + value] = sign;
+            wider.weight.extend(row);
+            wider.bias.push(0.0);
+        }
+    }
+    let outputs = logits.bias.len();
+    let (old, beside) = (hidden.bias.len(), skip.weight.chunks_exact(side));
+    let mut weight = Vec::with_capacity(outputs * wider.bias.len());
+    for (row, skip) in logits.weight.chunks_exact(old).zip(beside) {
+        weight.extend(row);
+        weight.extend(skip.iter().flat_map(|w| [*w, -*w]));
+    }
+    let bias = logits.bias.iter().zip(&skip.bias).map(|(a, b)| a + b).collect();
+    (wider, Dense { weight, bias, relu: logits.relu })
 }

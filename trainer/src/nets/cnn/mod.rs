@@ -31,6 +31,8 @@ pub struct Cnn {
     feature_norm: Option<BatchNorm>,
     hidden: Linear,
     logits: Linear,
+    /// Straight from the side vector to the logits, beside the hidden layer.
+    skip: Option<Linear>,
 }
 
 #[derive(Debug)]
@@ -74,7 +76,10 @@ impl Cnn {
         let feature_norm = config.feature_norm.then(|| norm(&mut builder)).transpose()?;
         let hidden = Linear::new(&mut builder, "hidden", features + input.side, config.hidden)?;
         let logits = Linear::new(&mut builder, "logits", config.hidden, 2)?;
-        Ok(Self { config, input, params, trunk, feature_norm, hidden, logits })
+        let skip = (config.side_skip && input.side > 0)
+            .then(|| Linear::zeroed(&mut builder, "skip", input.side, 2))
+            .transpose()?;
+        Ok(Self { config, input, params, trunk, feature_norm, hidden, logits, skip })
     }
 
     /// The settings it was built from.
@@ -128,12 +133,17 @@ impl Model for Cnn {
         if let Some(norm) = &self.feature_norm {
             features = norm.forward(&features, pass)?;
         }
+        // Order data are few and each is needed: they are not dropped.
+        features = dropout(&features, self.config.feature_dropout, pass)?;
         if self.input.side > 0 {
             features = Tensor::cat(&[&features, side], 1)?;
         }
-        let features = dropout(&features, self.config.feature_dropout, pass)?;
         let hidden = Activation::Relu.apply(&self.hidden.forward(&features, pass)?)?;
-        self.logits.forward(&dropout(&hidden, self.config.dropout, pass)?, pass)
+        let logits = self.logits.forward(&dropout(&hidden, self.config.dropout, pass)?, pass)?;
+        match &self.skip {
+            Some(skip) => logits + skip.forward(side, pass)?,
+            None => Ok(logits),
+        }
     }
 
     fn params(&self) -> &Params {

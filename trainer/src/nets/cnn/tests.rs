@@ -12,6 +12,7 @@ fn config(sides: Sides) -> CnnConfig {
         feature_norm: true,
         feature_dropout: 0.2,
         hidden: 6,
+        side_skip: true,
         ..CnnConfig::default()
     }
 }
@@ -34,7 +35,7 @@ fn folding_gives_the_logits_of_evaluation() {
             // Statistics and affine parameters away from their starting values.
             train(&net, &image, &order).expect("a step moves the statistics");
             for (i, (name, var)) in net.params.vars().iter().enumerate() {
-                if name.contains("norm") {
+                if name.contains("norm") || name.starts_with("skip") {
                     var.set(&(values(var.shape().clone(), i) + 0.2).expect("values")).expect("set");
                 }
             }
