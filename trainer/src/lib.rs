@@ -4,3 +4,4 @@ pub mod export;
 pub mod fit;
 pub mod nets;
 pub mod nn;
+pub mod score;
