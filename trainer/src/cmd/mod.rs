@@ -1,0 +1,3 @@
+//! The program's subcommands, a file each: arguments in, library calls, words for people out.
+
+pub mod simulate;

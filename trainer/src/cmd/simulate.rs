@@ -1,0 +1,115 @@
+//! `simulate`: make coils to train on, or a recording to replay, from a model of a galvanizing line.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::simulate::{self, Plan, SimulateError, Summary};
+
+/// Simulate a galvanizing line: coils to train on, or a recording to replay.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// A data set: NAME-mean.npy, NAME-std.npy (uint16 [n, 264, 18], 0.01 g/m2) and NAME.csv
+    Coils(Common),
+    /// A recording: NAME.jsonl as `mosquitto_sub -F %j` writes it, and what chunking must give for it
+    Recording {
+        #[command(flatten)]
+        common: Common,
+        /// Do not let the messages of two coils interleave around a weld
+        #[arg(long)]
+        no_interleave: bool,
+        /// Do not stop the line in the middle of the third coil
+        #[arg(long)]
+        no_line_stop: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// How many coils
+    #[arg(long, default_value_t = 100)]
+    count: u64,
+    /// Where the randomness comes from: equal seeds give equal files
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Share of NOK coils, 0 to 1
+    #[arg(long, default_value_t = 0.03)]
+    nok_share: f64,
+    /// The folder to write into; it is made where it is missing
+    #[arg(long)]
+    out: PathBuf,
+    /// What the files are called
+    #[arg(long, default_value = "simulated")]
+    name: String,
+    /// Coils of 500 to 900 m instead of 900 to 2,800 m
+    #[arg(long)]
+    short: bool,
+}
+
+impl Common {
+    fn plan(&self) -> Plan {
+        let Self { count, seed, nok_share, short, .. } = *self;
+        Plan { count, seed, nok_share, short, ..Plan::default() }
+    }
+}
+
+/// Carries the subcommand out.
+pub fn run(args: &SimulateArgs) -> anyhow::Result<()> {
+    type Make = fn(&Plan, &std::path::Path, &str, &dyn Fn(u64)) -> Result<Summary, SimulateError>;
+    let (common, plan, make): (_, _, Make) = match &args.what {
+        What::Coils(common) => (common, common.plan(), simulate::coils),
+        What::Recording { common, no_interleave, no_line_stop } => {
+            let plan = Plan { interleave: !no_interleave, line_stop: !no_line_stop, ..common.plan() };
+            (common, plan, simulate::recording)
+        }
+    };
+    std::fs::create_dir_all(&common.out)
+        .with_context(|| format!("cannot make the folder {}", common.out.display()))?;
+    let bar = ProgressBar::new(plan.count)
+        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} coils, {per_sec}, {eta} to go")?);
+    let summary = make(&plan, &common.out, &common.name, &|done| bar.set_position(done))?;
+    bar.finish_and_clear();
+    let Summary { coils, nok } = summary;
+    println!("{coils} coils ({nok} NOK) written to {}", common.out.join(&common.name).display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        args: SimulateArgs,
+    }
+
+    #[test]
+    fn writes_what_it_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("new");
+        let line = ["x", "recording", "--count", "2", "--short", "--name", "demo", "--out"];
+        let program = Program::try_parse_from(line.into_iter().chain([out.to_str().unwrap()])).unwrap();
+        run(&program.args).unwrap();
+        for file in ["demo.jsonl", "demo.csv", "demo-mean.npy", "demo-std.npy"] {
+            assert!(out.join(file).metadata().unwrap().len() > 100, "{file}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().to_str().unwrap();
+        let program = Program::try_parse_from(["x", "coils", "--nok-share", "1.5", "--out", out]).unwrap();
+        assert!(run(&program.args).unwrap_err().to_string().contains("between 0 and 1"));
+    }
+}

@@ -1,0 +1,3 @@
+//! Where coils come from when models are trained.
+
+pub mod npy;

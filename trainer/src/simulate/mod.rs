@@ -1,0 +1,68 @@
+//! A hot-dip galvanizing line in small: it makes coils to train on and recordings to replay, where a plant's own
+//! may not be had.
+//!
+//! The strip leaves a zinc bath with a film of liquid zinc, and two air knives wipe it to weight. What the gauges
+//! downstream read follows from knife pressure and distance, strip speed, the strip's shape between the knives, and
+//! what goes wrong there. A module for each link of the chain:
+//!
+//! | module | what | source |
+//! |---|---|---|
+//! | [`wiping`] | coating weight from speed, pressure, distance and slot | Thornton & Graff 1976, Tuck 1983, Ellen & Tu 1984, Elsaadawy et al. 2007 |
+//! | [`line`] | speed, pressure and shape along a coil; the regulation of weight | common practice; plain integral control over a transport delay |
+//! | [`flaw`] | what goes wrong, where and how badly | the usual catalogue of galvanizing defects |
+//! | [`gauge`] | what is measured of it: noise, calibration, gaps | X-ray fluorescence gauges' counting noise |
+//! | [`inspector`] | OK or NOK, as an inspector rules | minimum at a single spot as in EN 10346, stricter and laxer by customer |
+//! | [`coil`] | one coil, from its seed | |
+//! | [`dataset`], [`recording`] | files of them | plant interface |
+//!
+//! Figures are round ones for a line of this kind; none was fitted to a plant's data. Full references:
+//! - J. A. Thornton, H. F. Graff, An analytical description of the jet finishing process for hot-dip metallic coatings
+//!   on strip, Metallurgical Transactions B 7 (1976).
+//! - E. O. Tuck, Continuous coating with gravity and jet stripping, Physics of Fluids 26 (1983).
+//! - C. H. Ellen, C. V. Tu, An analysis of jet stripping of liquid coatings, Journal of Fluids Engineering 106 (1984).
+//! - E. A. Elsaadawy et al., Coating weight model for the continuous hot-dip galvanizing process, Metallurgical and
+//!   Materials Transactions B 38 (2007).
+
+pub mod coil;
+pub mod dataset;
+pub mod flaw;
+pub mod gauge;
+pub mod inspector;
+pub mod line;
+mod plan;
+pub mod recording;
+pub mod wiping;
+
+#[cfg(test)]
+mod tests;
+
+pub use coil::{Coil, coil};
+pub use dataset::coils;
+pub use plan::{Plan, SimulateError, Summary};
+pub use recording::recording;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// Metres between rows across the strip (plant interface).
+pub const ROW_M: f64 = 0.5;
+
+/// What a stream of randomness is for: nothing that one draws moves what another draws.
+#[derive(Debug, Clone, Copy)]
+enum Stream {
+    /// What is ordered for a run of coils.
+    Campaign = 1,
+    /// A coil.
+    Coil = 2,
+    /// The gauges' calibration over months.
+    Gauges = 3,
+    /// Who tells the appliance what, and when.
+    Feedback = 4,
+}
+
+/// Randomness for one purpose and one index, whatever was drawn before and on whatever thread.
+fn rng(seed: u64, stream: Stream, index: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream((stream as u64) << 56 | index);
+    rng
+}
