@@ -1,4 +1,4 @@
-//! NumPy files of `uint16`, as the data sets keep coils: read with limits, written as a stream.
+//! `.npy` files of `uint16`, as the data sets keep coils: read with limits, written as a stream.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 /// The most bytes of data that are read from one file: some 200,000 coils.
 pub const MAX_BYTES: u64 = 2 << 30;
-/// The longest header that is parsed; NumPy writes 118 bytes for a plain array.
+/// The longest header that is parsed; `numpy.save` writes 118 bytes for a plain array.
 const MAX_HEADER: usize = 512;
 
 /// Why a file could not be read or written.
@@ -31,7 +31,7 @@ pub enum NpyError {
         /// What the system said.
         source: io::Error,
     },
-    /// No NumPy header at the beginning.
+    /// No `.npy` header at the beginning.
     #[error("{} is no NumPy file, or its header is damaged: write it with numpy.save", path.display())]
     Header {
         /// Which file.
@@ -214,7 +214,7 @@ mod tests {
 
     const ANY_BY_3: [Option<u64>; 2] = [None, Some(3)];
 
-    /// A file as NumPy would write it.
+    /// A file as `numpy.save` would write it.
     fn npy(descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
         let text = format!("{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': {shape}, }}\n");
         let mut bytes = b"\x93NUMPY\x01\x00".to_vec();

@@ -3,10 +3,11 @@
 //! Flaws act where their causes do: on the slot, on the distance, on the pressure, or on the film itself. Most are
 //! slight: severity is drawn with a long tail, and whether a flaw makes a coil NOK is the inspector's business.
 
+use std::f64::consts::TAU;
+
 use coilsight_models::coil::{GAUGES, SIDE_GAUGES};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use std::f64::consts::TAU;
 
 /// What kind of flaw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,9 +154,10 @@ impl Flaw {
         }
         let side = rng.random_range(0..2);
         let extent = log_uniform(kind.lengths(), rng).min(0.9 * length_m);
-        let edge: f64 = if rng.random() { 0.5 } else { -0.5 };
+        let (at_drive_side, at_start): (bool, bool) = (rng.random(), rng.random());
+        let edge = if at_drive_side { 0.5 } else { -0.5 };
         let (from_m, middle_mm) = match kind {
-            Kind::ThinEnd if rng.random() => (0.0, 0.0),
+            Kind::ThinEnd if at_start => (0.0, 0.0),
             Kind::ThinEnd => (length_m - extent, 0.0),
             Kind::HeavyEdge => (rng.random_range(0.0..length_m - extent), edge * width_mm),
             _ => (rng.random_range(0.0..length_m - extent), width_mm * (rng.random_range(0.0..0.96) - 0.48)),
@@ -175,34 +177,30 @@ impl Flaw {
         }
         let along = self.along(at_m);
         let own = self.side * SIDE_GAUGES;
+        let strength = self.strength * along;
         match self.kind {
-            Kind::ThinStreak => {
-                self.across(places_mm, |g, w| row.slot[own + g] *= 1.0 + self.strength * w * along)
-            }
-            Kind::HeavyStreak => {
-                self.across(places_mm, |g, w| row.slot[own + g] *= 1.0 - self.strength * w * along)
-            }
+            Kind::ThinStreak => self.across(places_mm, |g, w| row.slot[own + g] *= 1.0 + strength * w),
+            Kind::HeavyStreak => self.across(places_mm, |g, w| row.slot[own + g] *= 1.0 - strength * w),
             Kind::Buckle => self.across(places_mm, |g, w| {
-                let shift = self.strength * w * along;
-                row.shift_mm[own + g] -= shift;
-                row.shift_mm[SIDE_GAUGES - own + g] += shift;
+                row.shift_mm[own + g] -= strength * w;
+                row.shift_mm[SIDE_GAUGES - own + g] += strength * w;
             }),
             Kind::HeavyEdge => self.across(places_mm, |g, w| {
-                row.film[g] *= 1.0 + self.strength * w * along;
-                row.film[SIDE_GAUGES + g] *= 1.0 + self.strength * w * along;
+                row.film[g] *= 1.0 + strength * w;
+                row.film[SIDE_GAUGES + g] *= 1.0 + strength * w;
             }),
-            Kind::BareSpot => self.across(places_mm, |g, w| row.film[own + g] *= 1.0 - self.strength * w),
+            Kind::BareSpot => self.across(places_mm, |g, w| row.film[own + g] *= 1.0 - strength * w),
             Kind::Dross => self.across(places_mm, |g, w| {
-                if rng.random::<f64>() < self.strength * w * along {
+                if rng.random::<f64>() < strength * w {
                     row.film[own + g] *= 1.0 + rng.random_range(-0.45..0.75);
                 }
             }),
             Kind::Chatter => {
-                let swing = self.strength * along * (TAU * (at_m - self.from_m) / self.period_m).sin();
+                let swing = strength * (TAU * (at_m - self.from_m) / self.period_m).sin();
                 row.shift_mm[own..own + SIDE_GAUGES].iter_mut().for_each(|shift| *shift += swing);
             }
-            Kind::ThinEnd => row.pressure.iter_mut().for_each(|p| *p *= 1.0 + self.strength * along),
-            Kind::PressureStep => row.pressure[self.side] *= 1.0 + self.strength,
+            Kind::ThinEnd => row.pressure.iter_mut().for_each(|p| *p *= 1.0 + strength),
+            Kind::PressureStep => row.pressure[self.side] *= 1.0 + strength,
         }
     }
 
@@ -214,6 +212,7 @@ impl Flaw {
             // Worst at the weld, which is at the coil's beginning or end.
             Kind::ThinEnd if self.from_m > 0.0 => into * into,
             Kind::ThinEnd => (1.0 - into).powi(2),
+            Kind::BareSpot | Kind::PressureStep => 1.0,
             // Comes and goes over ten metres.
             _ => ((at_m - self.from_m).min(self.to_m - at_m) / 10.0).clamp(0.0, 1.0),
         }

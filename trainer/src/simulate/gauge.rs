@@ -50,7 +50,7 @@ impl Gauges {
         let dead = (coil.random::<f64>() < 0.006).then(|| coil.random_range(0..GAUGES));
         let mut dropouts = Vec::new();
         while coil.random::<f64>() < 0.25 {
-            let length = 1 + (60.0 * coil.random::<f64>().powi(3)) as usize;
+            let length = 1 + (120.0 * coil.random::<f64>().powi(2)) as usize;
             dropouts.push((coil.random_range(0..GAUGES), coil.random_range(0..rows), length));
         }
         Self { gain, zero, dead, dropouts }
@@ -72,10 +72,14 @@ impl Gauges {
             })
             .collect();
         for &(gauge, first, length) in &self.dropouts {
-            rows.iter_mut().skip(first).take(length).for_each(|row| row[gauge] = f32::NAN);
+            for row in rows.iter_mut().skip(first).take(length) {
+                row[gauge] = f32::NAN;
+            }
         }
         if let Some(gauge) = self.dead {
-            rows.iter_mut().for_each(|row| row[gauge] = f32::NAN);
+            for row in &mut rows {
+                row[gauge] = f32::NAN;
+            }
         }
         rows
     }

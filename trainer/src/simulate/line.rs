@@ -77,7 +77,7 @@ impl Setup {
             // Light coatings need the knives close, heavy ones let them stand off.
             distance_mm: (6.0 + 0.07 * order.nominal_g_m2()).clamp(7.5, 16.0) + normal(0.4).clamp(-1.0, 1.0),
             margin: 1.06 + normal(0.012),
-            bow_mm: normal(0.45),
+            bow_mm: normal(0.8),
             s_bow_mm: normal(0.15),
             skew_mm: [normal(0.18), normal(0.18)],
             edge: [0.08 * normal(0.5).exp(), 0.08 * normal(0.5).exp()],
@@ -87,6 +87,12 @@ impl Setup {
             control: (delay_m, 0.6 * normal(0.25).exp().min(1.9) / delay_m),
             stop_m,
         }
+    }
+
+    /// Knife pressure as a share of the full one that is called for at this share of the speed: weight stays the same
+    /// where pressure follows speed exactly.
+    fn follow(&self, pace: f64) -> f64 {
+        (1.0 + self.feed_forward.0 * (pace - 1.0)).max(0.05)
     }
 
     /// Speed at a place as a share of the full one: slower around welds, and where the line stops.
@@ -144,60 +150,106 @@ impl Regulation {
 
 /// Runs a coil through the line.
 pub fn run(order: &Order, length_m: f64, setup: &Setup, flaws: &[Flaw], rng: &mut ChaCha8Rng) -> Film {
-    let places_mm = gauge_places_mm(order.width_mm());
-    let half = 0.5 * order.width_mm();
-    let y = places_mm.map(|p| p / half);
-    let edges: [f64; SIDE_GAUGES] = std::array::from_fn(|g| {
-        let at = |side: f64| (-(half - side * places_mm[g]) / EDGE_DECAY_MM).exp();
-        1.0 + setup.edge[0] * at(-1.0) + setup.edge[1] * at(1.0)
-    });
-    let aim = setup.margin * order.nominal_g_m2();
-    let full_pressure = pressure_kpa(aim, setup.speed, setup.distance_mm);
-    let mut regulation = setup.first_error.map(|e| Regulation::new(e, setup.control));
-    let (mut drift, mut bow) = (Wander::new(0.3, 150.0, rng), Wander::new(0.2, 200.0, rng));
-    let mut texture: Vec<Wander> = (0..GAUGES).map(|_| Wander::new(0.008, 3.0, rng)).collect();
-    let mut pressure = full_pressure * (1.0 + setup.feed_forward.0 * (setup.pace(0.0, length_m) - 1.0));
-    let (mut seconds, mut stopped) = (0.0, false);
     let rows = (length_m / ROW_M).ceil() as usize;
     let mut film = Film { rows: Vec::with_capacity(rows), seconds: Vec::with_capacity(rows) };
+    let mut knives = Knives::new(order, setup, rng);
+    let mut pressure = knives.full_pressure * setup.follow(setup.pace(0.0, length_m));
+    let (mut seconds, mut stopped) = (0.0, false);
     for i in 0..rows {
         let at_m = i as f64 * ROW_M;
         let pace = setup.pace(at_m, length_m);
-        let speed = setup.speed * pace;
         if !stopped && setup.stop_m.is_some_and(|s| at_m >= s) {
             (seconds, stopped) = (seconds + STOP_SECONDS, true);
         }
-        let wanted = full_pressure * (1.0 + setup.feed_forward.0 * (pace - 1.0));
-        pressure += (wanted.max(0.05 * full_pressure) - pressure) * (ROW_M / setup.feed_forward.1).min(1.0);
+        let wanted = knives.full_pressure * setup.follow(pace);
+        pressure += (wanted - pressure) * (ROW_M / setup.feed_forward.1).min(1.0);
         let mut effect = Effect::NONE;
         for flaw in flaws {
-            flaw.act(at_m, &places_mm, &mut effect, rng);
+            flaw.act(at_m, &knives.places_mm, &mut effect, rng);
         }
-        let shape = (drift.step(rng), setup.bow_mm + bow.step(rng));
-        let (amplitude, hertz, torsion) = setup.vibration;
-        let swing = amplitude * (TAU * hertz * seconds).sin();
-        let mut row = [0.0_f32; GAUGES];
-        for side in 0..2 {
-            // Away from the top knife is towards the bottom one.
-            let sign = if side == 0 { 1.0 } else { -1.0 };
-            let knife = pressure * effect.pressure[side] * regulation[side].correction.exp();
-            let mut sum = 0.0;
-            for g in 0..SIDE_GAUGES {
-                let column = side * SIDE_GAUGES + g;
-                let bent = shape.1 * (y[g] * y[g] - 1.0 / 3.0) + setup.s_bow_mm * (y[g].powi(3) - 0.6 * y[g]);
-                let strip = shape.0 + bent + swing * (1.0 + torsion * y[g]);
-                let distance =
-                    setup.distance_mm + sign * strip + setup.skew_mm[side] * y[g] + effect.shift_mm[column];
-                let wiped = coating_g_m2(speed, knife, distance, SLOT_MM * effect.slot[column]);
-                let weight = wiped * edges[g] * effect.film[column] * (1.0 + texture[column].step(rng));
-                row[column] = weight.max(0.0) as f32;
-                sum += weight;
-            }
-            regulation[side].see(sum / SIDE_GAUGES as f64 / aim - 1.0);
-        }
-        film.rows.push(row);
+        let speed = setup.speed * pace;
+        film.rows.push(knives.wipe(speed, pressure, seconds, &effect, rng));
         film.seconds.push(seconds);
         seconds += ROW_M / speed;
     }
     film
+}
+
+/// Both knives, and the strip between them.
+struct Knives<'a> {
+    setup: &'a Setup,
+    places_mm: [f64; SIDE_GAUGES],
+    /// Places from -1 (operator side) to 1.
+    y: [f64; SIDE_GAUGES],
+    /// Factor of edge over-coating.
+    edges: [f64; SIDE_GAUGES],
+    aim_g_m2: f64,
+    full_pressure: f64,
+    regulation: [Regulation; 2],
+    drift_mm: Wander,
+    bow_mm: Wander,
+    texture: Vec<Wander>,
+}
+
+impl<'a> Knives<'a> {
+    fn new(order: &Order, setup: &'a Setup, rng: &mut ChaCha8Rng) -> Self {
+        let places_mm = gauge_places_mm(order.width_mm());
+        let half = 0.5 * order.width_mm();
+        let edges = places_mm.map(|place| {
+            let at = |side: f64| (-(half - side * place) / EDGE_DECAY_MM).exp();
+            1.0 + setup.edge[0] * at(-1.0) + setup.edge[1] * at(1.0)
+        });
+        let aim_g_m2 = setup.margin * order.nominal_g_m2();
+        Self {
+            setup,
+            places_mm,
+            y: places_mm.map(|p| p / half),
+            edges,
+            aim_g_m2,
+            full_pressure: pressure_kpa(aim_g_m2, setup.speed, setup.distance_mm),
+            regulation: setup.first_error.map(|e| Regulation::new(e, setup.control)),
+            drift_mm: Wander::new(0.3, 150.0, rng),
+            bow_mm: Wander::new(0.2, 200.0, rng),
+            texture: (0..GAUGES).map(|_| Wander::new(0.008, 3.0, rng)).collect(),
+        }
+    }
+
+    /// One row of film, g/m2 by column.
+    fn wipe(
+        &mut self,
+        speed: f64,
+        pressure: f64,
+        seconds: f64,
+        effect: &Effect,
+        rng: &mut ChaCha8Rng,
+    ) -> [f32; GAUGES] {
+        let setup = self.setup;
+        let (amplitude, hertz, torsion) = setup.vibration;
+        let swing = amplitude * (TAU * hertz * seconds).sin();
+        let (drift, bow) = (self.drift_mm.step(rng), setup.bow_mm + self.bow_mm.step(rng));
+        // Where the strip is, from the plane midway, away from the top knife.
+        let strip = self.y.map(|y| {
+            let bent = bow * (y * y - 1.0 / 3.0) + setup.s_bow_mm * (y.powi(3) - 0.6 * y);
+            drift + bent + swing * (1.0 + torsion * y)
+        });
+        let mut row = [0.0; GAUGES];
+        for (side, regulation) in self.regulation.iter_mut().enumerate() {
+            // Away from the top knife is towards the bottom one.
+            let sign = if side == 0 { 1.0 } else { -1.0 };
+            let knife = pressure * effect.pressure[side] * regulation.correction.exp();
+            let mut sum = 0.0;
+            for (g, &strip_mm) in strip.iter().enumerate() {
+                let column = side * SIDE_GAUGES + g;
+                let skew = setup.skew_mm[side] * self.y[g];
+                let distance = setup.distance_mm + sign * strip_mm + skew + effect.shift_mm[column];
+                let wiped = coating_g_m2(speed, knife, distance, SLOT_MM * effect.slot[column]);
+                let texture = 1.0 + self.texture[column].step(rng);
+                let weight = (wiped * self.edges[g] * effect.film[column] * texture).max(0.0);
+                row[column] = weight as f32;
+                sum += weight;
+            }
+            regulation.see(sum / SIDE_GAUGES as f64 / self.aim_g_m2 - 1.0);
+        }
+        row
+    }
 }

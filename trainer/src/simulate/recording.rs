@@ -97,7 +97,8 @@ pub fn recording(
         for message in waiting.drain(..due) {
             write_line(&mut out, &message).map_err(fail)?;
         }
-        let entry = Entry { produced_at: whole_seconds(start), ..Entry::of(&coil) };
+        let mut entry = Entry::of(&coil);
+        entry.produced_at = whole_seconds(start);
         files.push(&entry, &coil.chunked().matrix)?;
         progress(index + 1);
         start = end;

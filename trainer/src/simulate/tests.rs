@@ -7,6 +7,7 @@ use coilsight_models::chunk::{Position, Strip};
 use coilsight_models::coil::{CELLS, CHUNKS, GAUGES, Order, SIDE_GAUGES, ToleranceClass};
 use coilsight_models::message::Topics;
 use coilsight_models::message::inbound::{Inbound, parse};
+use coilsight_models::tally::Fate;
 use proptest::prelude::*;
 
 use super::flaw::{Flaw, Kind};
@@ -36,11 +37,13 @@ fn film(setup: &Setup, flaws: &[Flaw]) -> Film {
     run(&ordered(ToleranceClass::B), 600.0, setup, flaws, &mut rng(7, Stream::Coil, 1))
 }
 
+/// Every column.
+const ALL: [usize; GAUGES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17];
+
 /// Mean weight of the columns over the rows between two places.
-fn mean(film: &Film, from_m: f64, to_m: f64, columns: impl IntoIterator<Item = usize> + Clone) -> f64 {
+fn mean(film: &Film, from_m: f64, to_m: f64, columns: &[usize]) -> f64 {
     let rows = &film.rows[(from_m / ROW_M) as usize..(to_m / ROW_M) as usize];
-    let all: Vec<f64> =
-        rows.iter().flat_map(|r| columns.clone().into_iter().map(|c| f64::from(r[c]))).collect();
+    let all: Vec<f64> = rows.iter().flat_map(|r| columns.iter().map(|&c| f64::from(r[c]))).collect();
     all.iter().sum::<f64>() / all.len() as f64
 }
 
@@ -53,7 +56,7 @@ fn flaw(kind: Kind, strength: f64) -> Flaw {
 #[test]
 fn a_calm_line_meets_its_aim() {
     let film = film(&calm(), &[]);
-    let w = mean(&film, 50.0, 550.0, 0..GAUGES);
+    let w = mean(&film, 50.0, 550.0, &ALL);
     assert!((w / (1.06 * 70.0) - 1.0).abs() < 0.02, "{w}");
     assert!(complaint(&film, &ordered(ToleranceClass::A)) < 0.05);
 }
@@ -61,7 +64,7 @@ fn a_calm_line_meets_its_aim() {
 #[test]
 fn a_wrong_first_pressure_is_regulated_away() {
     let film = film(&Setup { first_error: [0.3, 0.0], ..calm() }, &[]);
-    let error = |from, to| mean(&film, from, to, 0..SIDE_GAUGES) / (1.06 * 70.0) - 1.0;
+    let error = |from, to| mean(&film, from, to, &ALL[..SIDE_GAUGES]) / (1.06 * 70.0) - 1.0;
     assert!(error(30.0, 90.0) < -0.09, "thin before the gauge has seen it: {}", error(30.0, 90.0));
     assert!(error(400.0, 550.0).abs() < 0.03, "{}", error(400.0, 550.0));
 }
@@ -69,7 +72,7 @@ fn a_wrong_first_pressure_is_regulated_away() {
 #[test]
 fn a_bent_strip_mirrors_top_and_bottom() {
     let film = film(&Setup { bow_mm: 1.5, ..calm() }, &[]);
-    let at = |column| mean(&film, 100.0, 500.0, [column]);
+    let at = |column| mean(&film, 100.0, 500.0, &[column]);
     assert!(at(0) > at(4) && at(8) > at(4), "the top's edges are farther from the knife");
     assert!(at(9) < at(13) && at(17) < at(13), "the bottom's are nearer");
 }
@@ -79,25 +82,21 @@ fn flaws_do_what_their_causes_do() {
     let calm = calm();
     let sound = film(&calm, &[]);
     // Where it is, in the middle of its extent, against the same strip without it.
-    let change = |kind, strength, columns: Vec<usize>| {
+    let change = |kind, strength, columns: &[usize]| {
         let (from, to) = if kind == Kind::ThinEnd { (2.0, 12.0) } else { (240.0, 260.0) };
         let flawed = film(&calm, &[flaw(kind, strength)]);
-        mean(&flawed, from, to, columns.clone()) / mean(&sound, from, to, columns) - 1.0
+        mean(&flawed, from, to, columns) / mean(&sound, from, to, columns) - 1.0
     };
-    assert!(change(Kind::ThinStreak, 0.8, vec![4]) < -0.15);
-    assert!(change(Kind::HeavyStreak, 0.4, vec![4]) > 0.15);
-    assert!(change(Kind::Buckle, 4.0, vec![4]) < -0.2 && change(Kind::Buckle, 4.0, vec![13]) > 0.2);
-    assert!(
-        change(Kind::HeavyEdge, 0.5, vec![8]) > 0.2 && change(Kind::HeavyEdge, 0.5, vec![0]).abs() < 0.03
-    );
-    assert!(
-        change(Kind::BareSpot, 0.95, vec![4]) < -0.9 && change(Kind::BareSpot, 0.95, vec![0]).abs() < 0.03
-    );
-    assert!(change(Kind::ThinEnd, 1.0, (0..GAUGES).collect()) < -0.15);
-    assert!(change(Kind::PressureStep, 0.6, (0..9).collect()) < -0.1);
-    assert!(change(Kind::PressureStep, 0.6, (9..18).collect()).abs() < 0.03);
+    assert!(change(Kind::ThinStreak, 0.8, &[4]) < -0.15);
+    assert!(change(Kind::HeavyStreak, 0.4, &[4]) > 0.15);
+    assert!(change(Kind::Buckle, 4.0, &[4]) < -0.2 && change(Kind::Buckle, 4.0, &[13]) > 0.2);
+    assert!(change(Kind::HeavyEdge, 0.5, &[8]) > 0.2 && change(Kind::HeavyEdge, 0.5, &[0]).abs() < 0.03);
+    assert!(change(Kind::BareSpot, 0.95, &[4]) < -0.9 && change(Kind::BareSpot, 0.95, &[0]).abs() < 0.03);
+    assert!(change(Kind::ThinEnd, 1.0, &ALL) < -0.15);
+    assert!(change(Kind::PressureStep, 0.6, &ALL[..9]) < -0.1);
+    assert!(change(Kind::PressureStep, 0.6, &ALL[9..]).abs() < 0.03);
     let spread = |f: &Film| {
-        let m = mean(f, 240.0, 260.0, [4]);
+        let m = mean(f, 240.0, 260.0, &[4]);
         f.rows[480..520].iter().map(|r| (f64::from(r[4]) - m).powi(2)).sum::<f64>()
     };
     for (kind, strength) in [(Kind::Dross, 0.3), (Kind::Chatter, 2.0)] {
