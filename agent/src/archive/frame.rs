@@ -16,6 +16,8 @@ pub const HEADER: usize = 9;
 pub const MAX_PAYLOAD: usize = 1 << 20;
 
 const WINDOW: usize = 256 << 10;
+/// What a disk fails to read, it fails to read in blocks of this size, bytes.
+const BLOCK: u64 = 4096;
 
 /// The file in which a frame lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +86,11 @@ fn header(bytes: &[u8]) -> Option<Header> {
 pub fn read_one(file: &dyn DiskFile, place: Place, offset: u64) -> io::Result<Option<(u8, Vec<u8>, u32)>> {
     // Most records of the log fit in one read.
     let mut bytes = vec![0; 2048];
-    let have = file.read_at(&mut bytes, offset)?;
+    let have = file.read_at(&mut bytes, offset).or_else(|_| {
+        // What follows the record may be unreadable.
+        bytes.truncate(HEADER);
+        file.read_at(&mut bytes, offset)
+    })?;
     bytes.truncate(have);
     let Some(Header { len, crc, kind }) = header(&bytes) else { return Ok(None) };
     if bytes.len() < HEADER + len {
@@ -124,6 +130,8 @@ pub enum Step<'a> {
         offset: u64,
         /// How many, to the end of the file.
         bytes: u64,
+        /// Whether the disk refused to read some of them: then nobody knows that they are no frames.
+        unreadable: bool,
     },
     /// The end of the file.
     End,
@@ -138,12 +146,14 @@ pub struct Frames {
     end: u64,
     window: Vec<u8>,
     window_at: u64,
+    /// The end of what the disk refused to read, 0 if it read everything.
+    unreadable_to: u64,
 }
 
 impl Frames {
     /// Reads the first `end` bytes of `file`.
     pub fn new(file: Arc<dyn DiskFile>, place: Place, end: u64) -> Self {
-        Self { file, place, at: 0, end, window: Vec::new(), window_at: 0 }
+        Self { file, place, at: 0, end, window: Vec::new(), window_at: 0, unreadable_to: 0 }
     }
 
     /// The next thing in the file.
@@ -164,7 +174,7 @@ impl Frames {
                 return Ok(Step::Damaged { offset, bytes: next - offset });
             }
         }
-        Ok(Step::Tail { offset, bytes: self.end - offset })
+        Ok(Step::Tail { offset, bytes: self.end - offset, unreadable: self.unreadable_to > offset })
     }
 
     fn valid_at(&mut self, at: u64) -> io::Result<Option<(u8, usize)>> {
@@ -178,6 +188,29 @@ impl Frames {
         Ok(valid.then_some((kind, len)))
     }
 
+    /// Fills the window where the disk does not read all of it: blocks that it refuses become zeros, which
+    /// are no frames. A disk that reads nothing at all is an error.
+    fn read_around(&mut self, at: u64, error: io::Error) -> io::Result<usize> {
+        let mut done = 0;
+        let mut any = false;
+        while done < self.window.len() {
+            let from = at + done as u64;
+            let to = self.window.len().min(done + (BLOCK - from % BLOCK) as usize);
+            let piece = &mut self.window[done..to];
+            if let Ok(have) = self.file.read_at(piece, from) {
+                any = true;
+                if have < piece.len() {
+                    return Ok(done + have);
+                }
+            } else {
+                piece.fill(0);
+                self.unreadable_to = self.unreadable_to.max(at + to as u64);
+            }
+            done = to;
+        }
+        if any || self.file.size().is_ok() { Ok(done) } else { Err(error) }
+    }
+
     /// `n` bytes from `at` on, fewer at the end of the file.
     fn bytes(&mut self, at: u64, n: usize) -> io::Result<&[u8]> {
         let n = n.min((self.end - at) as usize);
@@ -186,7 +219,10 @@ impl Frames {
             let want = n.max(WINDOW).min((self.end - at) as usize);
             self.window.resize(want, 0);
             self.window_at = at;
-            let have = self.file.read_at(&mut self.window, at)?;
+            let have = match self.file.read_at(&mut self.window, at) {
+                Ok(have) => have,
+                Err(error) => self.read_around(at, error)?,
+            };
             self.window.truncate(have);
         }
         let from = (at - self.window_at) as usize;

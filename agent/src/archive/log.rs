@@ -63,6 +63,8 @@ pub struct Scan {
     pub torn: Option<(u64, u64)>,
     /// The last record of the last file: its first byte and its end.
     last: Option<(u64, u64)>,
+    /// Whether the disk does not read the end of the last file.
+    dead_end: bool,
 }
 
 impl Scan {
@@ -92,6 +94,8 @@ pub struct Log {
     rotate: u64,
     files: Vec<LogFile>,
     next: u32,
+    /// Nothing more goes into the last file.
+    sealed: bool,
 }
 
 fn place(file: u32) -> Place {
@@ -113,7 +117,7 @@ impl Log {
             files.push(LogFile { number, file, len });
         }
         let last = files.iter().map(|f| f.number).chain(sealed.iter().map(|s| s.0)).max();
-        Ok(Self { disk: Arc::clone(disk), rotate, files, next: last.unwrap_or(0) + 1 })
+        Ok(Self { disk: Arc::clone(disk), rotate, files, next: last.unwrap_or(0) + 1, sealed: false })
     }
 
     /// Numbers and lengths of its files.
@@ -167,8 +171,12 @@ impl Log {
                     Step::Damaged { offset, bytes } => {
                         scan.gaps.push(Gap { file: number, offset, bytes, kind: GapKind::Damaged });
                     }
-                    Step::Tail { offset, bytes } => {
-                        let whole_once = if is_last { sealed_len.clamp(offset, file.len) } else { file.len };
+                    Step::Tail { offset, bytes, unreadable } => {
+                        // Cut off only what is known to be half-written.
+                        let may_be_torn = is_last && !unreadable;
+                        scan.dead_end = is_last && unreadable;
+                        let whole_once =
+                            if may_be_torn { sealed_len.clamp(offset, file.len) } else { file.len };
                         if whole_once > offset {
                             let bytes = whole_once - offset;
                             scan.gaps.push(Gap { file: number, offset, bytes, kind: GapKind::Damaged });
@@ -195,6 +203,8 @@ impl Log {
     pub fn settle(&mut self, scan: &Scan) -> Result<()> {
         let Some(last) = self.files.last_mut() else { return Ok(()) };
         let name = path(last.number);
+        // A record written beside what cannot be read might not be read either.
+        self.sealed = scan.dead_end;
         if let Some((offset, _)) = scan.torn {
             last.file.set_len(offset).map_err(Error::unsure("cutting", &*name))?;
             last.len = offset;
@@ -210,7 +220,7 @@ impl Log {
     /// Appends a record; it is durable when this returns.
     pub fn append(&mut self, kind: u8, payload: &[u8]) -> Result<Location> {
         let bytes = (frame::HEADER + payload.len()) as u64;
-        if self.files.last().is_none_or(|f| f.len > 0 && f.len + bytes > self.rotate) {
+        if self.files.last().is_none_or(|f| f.len > 0 && (self.sealed || f.len + bytes > self.rotate)) {
             self.begin_file()?;
         }
         let Some(last) = self.files.last_mut() else { unreachable!("a file was just begun") };
@@ -228,6 +238,7 @@ impl Log {
         // From here on the number is taken, whatever becomes of the sync.
         self.files.push(LogFile { number, file, len: 0 });
         self.next += 1;
+        self.sealed = false;
         self.disk.sync_dir(DIR).map_err(Error::unsure("syncing the folder of", name))
     }
 

@@ -122,7 +122,8 @@ fn trust<'a>(
     on_disk: &[SegmentId],
     views_at: &ViewsAt,
 ) -> std::result::Result<(Views, &'a Marker), Doubt> {
-    let marker = marker.ok_or("the last stop was not orderly")?;
+    let new = log.bytes() == 0 && on_disk.is_empty();
+    let marker = marker.ok_or(if new { "the archive is new" } else { "the last stop was not orderly" })?;
     if marker.log != log.lengths() || log.tail_crc().ok() != Some(marker.log_tail_crc) {
         return Err("the log is not as the last stop left it".into());
     }
@@ -247,6 +248,8 @@ pub(super) fn close(store: &mut Store) -> Result<()> {
         next_segment: store.segments.next(),
         views,
     };
-    marker::leave(store.disk.as_ref(), &marker)
-        .inspect_err(|error| tracing::warn!(error = %with_sources(error), "no clean-stop marker"))
+    if let Err(error) = marker::leave(store.disk.as_ref(), &marker) {
+        tracing::warn!(error = %with_sources(&error), "no clean-stop marker: the next start reads the whole log");
+    }
+    Ok(())
 }

@@ -167,9 +167,9 @@ fn read(disk: &dyn Disk, id: SegmentId, settle: bool) -> Result<(Segment, OpenSe
             Step::Record { kind: ROWS, payload, .. } => records.push(payload.to_vec()),
             Step::Record { .. } => {}
             Step::Damaged { bytes, .. } => skipped_bytes += bytes,
-            Step::Tail { offset, bytes } => {
+            Step::Tail { offset, bytes, unreadable } => {
                 skipped_bytes += bytes;
-                if settle {
+                if settle && !unreadable {
                     file.set_len(offset).map_err(Error::unsure("cutting", &*name))?;
                     len = offset;
                 }
@@ -183,17 +183,16 @@ fn read(disk: &dyn Disk, id: SegmentId, settle: bool) -> Result<(Segment, OpenSe
     Ok((Segment { file, len, dirty: false }, OpenSegment { id, records, skipped_bytes }))
 }
 
+/// Writes everything again, but for blocks that the disk does not read, and syncs.
 fn rewrite(file: &dyn DiskFile, len: u64) -> std::io::Result<()> {
-    let mut piece = vec![0; 64 << 10];
+    let mut block = vec![0; 4096];
     let mut at = 0;
     while at < len {
-        let want = piece.len().min((len - at) as usize);
-        let have = file.read_at(&mut piece[..want], at)?;
-        if have == 0 {
-            break;
+        let want = block.len().min((len - at) as usize);
+        if let Ok(have) = file.read_at(&mut block[..want], at) {
+            file.write_at(&block[..have], at)?;
         }
-        file.write_at(&piece[..have], at)?;
-        at += have as u64;
+        at += want as u64;
     }
     file.sync_data()
 }

@@ -82,12 +82,14 @@ struct Folder {
     made: bool,
 }
 
-/// Something that goes wrong once, in a file whose path begins so.
+/// Something that goes wrong in a file whose path begins so: once, but for reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Write(&'static str, io::ErrorKind),
     Sync(&'static str),
     SyncDir(&'static str),
+    /// Bytes from the first to before the second are never read.
+    Read(&'static str, u64, u64),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -343,6 +345,13 @@ impl DiskFile for SimFile {
         let state = self.disk.state();
         if state.dead {
             return Err(power_cut());
+        }
+        if let Some(Fault::Read(path, from, to)) = state.fault
+            && self.path.starts_with(path)
+            && offset < to
+            && offset + buf.len() as u64 > from
+        {
+            return Err(io::Error::other("input/output error"));
         }
         let bytes = state.inodes[self.inode].visible.get(offset as usize..).unwrap_or_default();
         let n = buf.len().min(bytes.len());

@@ -4,6 +4,9 @@ use super::super::sim::{Rng, SimDisk};
 use super::tiny;
 use super::workload::{Op, World, script};
 
+/// A disk for [`nor_where_the_disk_is_full_when_the_power_goes`], bytes.
+const SMALL: u64 = 6_500;
+
 /// Opens and runs a script up to the cut; returns the call that was in flight, and the calls after it.
 fn run(world: &mut World, ops: &[Op]) -> Option<(Option<Op>, usize)> {
     if world.start(None).is_err() {
@@ -28,13 +31,18 @@ fn recover(world: &mut World, ops: &[Op], in_flight: Option<Op>, at: usize) {
     world.check();
 }
 
-fn sweep(seed: u64, calls: usize, outcomes: u64) {
+fn sweep(seed: u64, calls: usize, outcomes: u64, capacity: Option<u64>) {
     let ops = script(seed, calls);
-    let mut whole = World::new(SimDisk::new(), tiny());
+    let disk = || {
+        let disk = SimDisk::new();
+        disk.set_capacity(capacity);
+        disk
+    };
+    let mut whole = World::new(disk(), tiny());
     assert_eq!(run(&mut whole, &ops), None, "seed {seed}: the script without a cut");
     whole.check();
     for n in 1..=whole.disk.ops() {
-        let mut cut = World::new(SimDisk::new(), tiny());
+        let mut cut = World::new(disk(), tiny());
         cut.disk.cut_after(n);
         let Some((in_flight, at)) = run(&mut cut, &ops) else { continue };
         cut.archive = None;
@@ -60,7 +68,15 @@ fn sweep(seed: u64, calls: usize, outcomes: u64) {
 #[test]
 fn nothing_acknowledged_is_lost_wherever_the_power_goes() {
     for seed in 1..=4 {
-        sweep(seed, 60, 12);
+        sweep(seed, 60, 12, None);
+    }
+}
+
+/// The disk is too small as well: rows and matrices are refused, the reserve comes and goes.
+#[test]
+fn nor_where_the_disk_is_full_when_the_power_goes() {
+    for seed in 11..=13 {
+        sweep(seed, 60, 8, Some(SMALL));
     }
 }
 
@@ -94,6 +110,15 @@ fn the_script_reaches_rotation_and_retention() {
     let mut world = World::new(SimDisk::new(), tiny());
     assert_eq!(run(&mut world, &script(1, 60)), None);
     assert!(world.disk.ops() > 200, "{} changes", world.disk.ops());
+    // The small disk of the sweep is small enough to refuse, and large enough to take most.
+    for seed in 11..=13 {
+        let disk = SimDisk::new();
+        disk.set_capacity(Some(SMALL));
+        let mut world = World::new(disk, tiny());
+        assert_eq!(run(&mut world, &script(seed, 60)), None);
+        let decides = script(seed, 60).iter().filter(|op| matches!(op, Op::Decide(_))).count();
+        assert!(world.refused > 3 && world.decided() > decides / 2, "seed {seed}: {} refused", world.refused);
+    }
     let (mut rotated, mut dropped) = (0, 0);
     for seed in 1..=4 {
         let mut world = World::new(SimDisk::new(), tiny());

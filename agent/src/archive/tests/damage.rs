@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::frame::{self, Frames, HEADER, Place, Step, Stream};
-use super::super::sim::SimDisk;
+use super::super::sim::{Fault, SimDisk};
 use super::super::{Archive, Disk, Error, Gap, GapKind, NewDecision};
 use super::{Sample, open, roomy};
 
@@ -43,6 +43,30 @@ fn damage_in_the_middle_is_a_gap_and_no_end() {
         drop(archive);
         let (archive, recovery) = open(&disk, roomy()).unwrap();
         assert_eq!((recovery.gaps.len(), ids(&archive).len()), (1, 5));
+    }
+}
+
+/// A dead block costs the records in it, not the start of the appliance, and nothing is cut off for it.
+#[test]
+fn a_block_that_cannot_be_read_is_a_gap() {
+    for block in 0..4 {
+        let (disk, archive, ends) = filled(60);
+        drop(archive);
+        let len = ends[60];
+        assert!(len > 3 * 4096, "{len} bytes");
+        let dead = block * 4096..((block + 1) * 4096).min(len);
+        disk.fail(Fault::Read(LOG, dead.start, dead.end));
+        let (archive, recovery) = open(&disk, roomy()).unwrap();
+        assert_eq!((recovery.torn_bytes, recovery.gaps.len()), (0, 1), "block {block}");
+        let lost = |n: usize| ends[n] < dead.end && ends[n + 1] > dead.start;
+        for n in 0..60 {
+            let found = archive.pass(&Sample::new(n).pass).unwrap();
+            assert_eq!(found.is_none(), lost(n), "decision {n}, block {block}");
+        }
+        let left = (0..60).filter(|&n| !lost(n)).count();
+        assert_eq!(ids(&archive).len(), left);
+        archive.decide(Sample::new(60).new_decision()).unwrap();
+        assert_eq!(ids(&archive).len(), left + 1);
     }
 }
 
@@ -180,7 +204,7 @@ proptest! {
                     at += (HEADER + payload.len()) as u64;
                     found.push((offset, payload.to_vec()));
                 }
-                Step::Damaged { offset, bytes } | Step::Tail { offset, bytes } => {
+                Step::Damaged { offset, bytes } | Step::Tail { offset, bytes, .. } => {
                     prop_assert_eq!(offset, at);
                     prop_assert!(bytes > 0);
                     at += bytes;

@@ -67,11 +67,13 @@ pub struct World {
     limits: Limits,
     views: Option<PathBuf>,
     model: Model,
+    /// Calls that found no room on the disk.
+    pub refused: usize,
 }
 
 impl World {
     pub fn new(disk: SimDisk, limits: Limits) -> Self {
-        Self { disk, archive: None, limits, views: None, model: Model::default() }
+        Self { disk, archive: None, limits, views: None, model: Model::default(), refused: 0 }
     }
 
     /// With views in sled under this folder.
@@ -82,7 +84,7 @@ impl World {
     /// The same knowledge on another disk, with the archive not yet open.
     pub fn on(&self, disk: SimDisk) -> Self {
         let (limits, views, model) = (self.limits.clone(), self.views.clone(), self.model.clone());
-        Self { disk, archive: None, limits, views, model }
+        Self { disk, archive: None, limits, views, model, refused: 0 }
     }
 
     /// Opens the archive and holds what it found against the model. `in_flight` is the call that the cut
@@ -169,11 +171,26 @@ impl World {
         happened
     }
 
+    pub fn decided(&self) -> usize {
+        self.model.decided
+    }
+
     fn archive(&self) -> &Archive {
         self.archive.as_ref().expect("an open archive")
     }
 
+    /// Does a call. One that finds no room on the disk changes nothing.
     pub fn run(&mut self, op: Op) -> Result<()> {
+        match self.call(op) {
+            Err(Error::DiskFull { .. }) => {
+                self.refused += 1;
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    fn call(&mut self, op: Op) -> Result<()> {
         match op {
             Op::Append(slot, len) => {
                 let id = match self.model.open.get(&slot) {
@@ -187,6 +204,7 @@ impl World {
                 // Even what was refused or cut off may have left its bytes.
                 match self.archive().append(id, &rows) {
                     Err(Error::Full { .. }) => return Ok(()),
+                    Err(error @ Error::DiskFull { .. }) => return Err(error),
                     done => {
                         if let Some(open) = self.model.open.get_mut(&slot) {
                             open.appended.push(rows);
