@@ -1,4 +1,8 @@
 //! Trains, evaluates, exports and signs the models that the line judges with.
+//!
+//! [`data`] reads labelled coils and keeps gold apart, [`nn`], [`nets`] and [`fit`] are the training engine,
+//! [`run`] is the procedure from settings to thresholds, [`score`] says how good it is, [`export`] writes
+//! ONNX.
 
 pub mod cmd;
 pub mod data;
@@ -6,5 +10,5 @@ pub mod export;
 pub mod fit;
 pub mod nets;
 pub mod nn;
+pub mod run;
 pub mod score;
-pub mod simulate;

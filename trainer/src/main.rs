@@ -1,1 +1,38 @@
-fn main() {}
+//! `coilsight-trainer`: what runs at the workstation.
+
+use clap::{Parser, Subcommand};
+use coilsight_trainer::cmd;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Trains, evaluates, exports and signs the models that judge steel coils at the line.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(cmd::train::TrainArgs),
+    Evaluate(cmd::evaluate::EvaluateArgs),
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .init();
+    let done = match Cli::parse().command {
+        Command::Train(args) => cmd::train::run(&args),
+        Command::Evaluate(args) => cmd::evaluate::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("coilsight-trainer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

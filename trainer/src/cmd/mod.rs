@@ -1,3 +1,4 @@
 //! The program's subcommands, a file each: arguments in, library calls, words for people out.
 
-pub mod simulate;
+pub mod evaluate;
+pub mod train;

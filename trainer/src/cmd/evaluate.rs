@@ -1,0 +1,142 @@
+//! `evaluate`: what a run or a bundle makes of a set of coils.
+
+use crate::data::coils::{CoilSet, LabelledCoil};
+use crate::data::gold::{Ledger, Look, is_gold};
+use crate::fit::predict;
+use crate::run::{CoilSource, Member, RunFolder, hex};
+use crate::score::alarms::LINE_PREVALENCE;
+use crate::score::{Bootstrap, Judged, Report};
+use anyhow::{Context, ensure};
+use coilsight_models::bundle::{Limits, TrustedKeys, Verified};
+use coilsight_models::chunk::Coverage;
+use coilsight_models::session::Session;
+use coilsight_models::verdict::{CoverageRule, Policy, Verdict, coverage_causes, judge};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+/// Judge a set of labelled coils with a run or a bundle, and say how good that is.
+///
+/// A run is judged with its final networks in the training engine, a bundle with the very code of the
+/// line. REVIEW is reported apart and counted as the class underneath. A look at a set whose name begins
+/// with `gold` is entered in the ledger of the run (or beside the bundle) before anything is shown.
+#[derive(Debug, clap::Args)]
+pub struct EvaluateArgs {
+    /// A run's folder, or a bundle.
+    #[arg(value_name = "RUN_OR_BUNDLE")]
+    of: PathBuf,
+    /// The folder with the set.
+    #[arg(long)]
+    data: PathBuf,
+    /// The set: NAME-mean.npy, NAME-std.npy, NAME.csv.
+    #[arg(long, value_name = "NAME")]
+    set: String,
+    /// Public keys whose bundles are believed; needed for a bundle.
+    #[arg(long, value_name = "KEY.pub")]
+    trust: Vec<PathBuf>,
+    /// Print everything as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Evaluation {
+    of: String,
+    set: String,
+    data_sha256: String,
+    coils: usize,
+    looks_at_gold: Option<usize>,
+    report: Report,
+}
+
+/// Carries the subcommand out.
+pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
+    let set = CoilSet::load(&args.data, &args.set)
+        .with_context(|| format!("set {} of {} cannot be judged", args.set, args.data.display()))?;
+    let looks_at_gold = enter_look(args, &set)?;
+    let (p_nok, policy) = if args.of.is_dir() { by_run(&args.of, &set)? } else { by_bundle(args, &set)? };
+    let judged: Vec<Judged> =
+        set.coils.iter().zip(&p_nok).map(|(coil, p)| as_the_line_would(coil, *p, &policy)).collect();
+    let evaluation = Evaluation {
+        of: args.of.display().to_string(),
+        set: args.set.clone(),
+        data_sha256: hex(&set.sha256()),
+        coils: set.coils.len(),
+        looks_at_gold,
+        report: Report::new(&judged, LINE_PREVALENCE, Bootstrap::default()),
+    };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&evaluation)?);
+    } else {
+        println!("{} on {}: {} coils, {} NOK", evaluation.of, args.set, evaluation.coils, set.nok());
+        if let Some(looks) = looks_at_gold {
+            println!("this is look number {looks} at a gold set; it is in the ledger");
+        }
+        println!("{}", evaluation.report);
+    }
+    Ok(())
+}
+
+fn enter_look(args: &EvaluateArgs, set: &CoilSet) -> anyhow::Result<Option<usize>> {
+    if !is_gold(&args.set) {
+        return Ok(None);
+    }
+    let look = Look {
+        at: Timestamp::now(),
+        set: args.set.clone(),
+        data: hex(&set.sha256()),
+        of: args.of.display().to_string(),
+        command: std::env::args().collect::<Vec<_>>().join(" "),
+    };
+    Ok(Some(Ledger::of(&args.of).enter(&look)?))
+}
+
+fn as_the_line_would(coil: &LabelledCoil, p_nok: f64, policy: &Policy) -> Judged {
+    let causes = coverage_causes(&Coverage::of(&coil.matrix), &CoverageRule::default());
+    let judgement = judge(Some(p_nok), coil.order.as_ref(), causes, policy);
+    Judged {
+        nok: coil.nok,
+        p_nok,
+        called_nok: judgement.by_score == Some(Verdict::Nok),
+        review: judgement.verdict == Verdict::Review,
+        class: coil.class(),
+    }
+}
+
+fn by_run(path: &Path, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Policy)> {
+    let folder = RunFolder::open(path)?;
+    let record = folder.record()?;
+    let source = CoilSource::new(set.coils.iter().collect(), &record.prepare, None);
+    let mut p_nok = vec![0.0; set.coils.len()];
+    for number in 0..record.config.members {
+        let network = folder.network(Member { fold: None, number }, &record.prepare)?;
+        for (p, [ok, nok]) in p_nok.iter_mut().zip(predict(&network, &source, 0)?.logits) {
+            let margin = f64::from(nok) - f64::from(ok);
+            *p += record.calibration.p_nok(margin) / record.config.members as f64;
+        }
+    }
+    Ok((p_nok, record.policy))
+}
+
+fn by_bundle(args: &EvaluateArgs, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Policy)> {
+    ensure!(!args.trust.is_empty(), "say whose bundle is believed: --trust KEY.pub");
+    let mut keys = Vec::new();
+    for path in &args.trust {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        keys.push((path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), text));
+    }
+    let keys = TrustedKeys::new(keys)?;
+    let file = File::open(&args.of).with_context(|| format!("cannot open {}", args.of.display()))?;
+    let bundle = Verified::read(BufReader::new(file), &keys, &Limits::default())
+        .with_context(|| format!("the bundle {} is refused", args.of.display()))?;
+    let mut session = Session::open(&bundle)?;
+    session.check_golden()?;
+    let p_nok = set
+        .coils
+        .iter()
+        .map(|coil| Ok(session.score(&coil.matrix, coil.order.as_ref())?.p_nok))
+        .collect::<anyhow::Result<_>>()?;
+    Ok((p_nok, bundle.manifest().policy.clone()))
+}

@@ -1,0 +1,61 @@
+//! `train`: a run from its settings, or on with one that was broken off.
+
+use crate::data::gold::load_for_training;
+use crate::fit::EpochReport;
+use crate::run::{Member, RunConfig, RunFolder, train};
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+/// Train networks on labelled coils, choose thresholds out of fold, and leave a run.
+///
+/// Broken off, the same command goes on from the last epoch. The settings are explained in
+/// `trainer/configs/cnn.yaml`.
+#[derive(Debug, clap::Args)]
+pub struct TrainArgs {
+    /// The settings.
+    #[arg(value_name = "CONFIG.yaml")]
+    config: PathBuf,
+    /// The folder with the set (SET-mean.npy, SET-std.npy, SET.csv).
+    #[arg(long)]
+    data: PathBuf,
+    /// The folder for the run.
+    #[arg(long)]
+    out: PathBuf,
+    /// Print the run's record as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Carries the subcommand out.
+pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
+    let config = RunConfig::read(&args.config)?;
+    let set = load_for_training(&args.data, &config.set)
+        .with_context(|| format!("set {} of {} is not trained on", config.set, args.data.display()))?;
+    let folder = RunFolder::begin(&args.out, &config)?;
+    let networks = (config.folds + 1) * config.members;
+    let bar = ProgressBar::new((networks * config.fit.epochs) as u64).with_style(ProgressStyle::with_template(
+        "{bar:30} {pos}/{len} epochs, {elapsed} gone, {eta} to go  {msg}",
+    )?);
+    bar.set_message(format!("{} coils, {} NOK", set.coils.len(), set.nok()));
+    let mut progress = |member: Member, report: &EpochReport| {
+        let of = member.fold.map_or_else(|| "final".into(), |fold| format!("fold {}", fold + 1));
+        let begun = (member.fold.unwrap_or(config.folds) * config.members + member.number) * config.fit.epochs;
+        bar.set_position((begun + report.epoch + 1) as u64);
+        let measure = report.measure.map_or_else(String::new, |m| format!(", average precision {m:.3}"));
+        bar.set_message(format!("{of}: loss {:.4}{measure}", report.train_loss));
+        ControlFlow::Continue(())
+    };
+    let record = train(&set, &config, &folder, &mut progress)?;
+    bar.finish_and_clear();
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&record)?);
+    } else {
+        println!(
+            "{} networks of {} parameters on {} coils ({} NOK). Out of fold, under the policy chosen there:\n{}",
+            networks, record.parameters, record.coils, record.nok, record.out_of_fold
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! The settings of a run, from a YAML file. Unknown keys are refused.
+
+use crate::data::augment::AugmentConfig;
+use crate::data::coils::LabelledCoil;
+use crate::fit::FitConfig;
+use crate::nets::Input;
+use crate::nets::cnn::CnnConfig;
+use crate::score::Costs;
+use anyhow::{Context, ensure};
+use coilsight_models::prepare::{Channel, Layout, PrepareSpec, SideValue, VERSION};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Everything that decides what a run comes to, besides the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// What it is called; the bundle is, too.
+    pub name: String,
+    /// The set of the data folder that is trained on.
+    #[serde(default = "train_set")]
+    pub set: String,
+    /// Seed of folds, weights, order, augmentation and dropout.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// Folds of the cross-validation.
+    #[serde(default = "five")]
+    pub folds: usize,
+    /// Networks that differ in their seed alone and are averaged.
+    #[serde(default = "one_member")]
+    pub members: usize,
+    /// How a coil becomes an image and a side vector.
+    pub prepare: PrepareConfig,
+    /// The network.
+    #[serde(default)]
+    pub network: CnnConfig,
+    /// How it is trained.
+    #[serde(default)]
+    pub fit: FitConfig,
+    /// What is done to coils in training.
+    #[serde(default)]
+    pub augment: AugmentConfig,
+    /// How thresholds are chosen.
+    #[serde(default)]
+    pub policy: PolicyConfig,
+}
+
+fn train_set() -> String {
+    "train".into()
+}
+fn one() -> u64 {
+    1
+}
+fn five() -> usize {
+    5
+}
+fn one_member() -> usize {
+    1
+}
+
+/// How a coil becomes an image and a side vector; the population's limits are filled in from the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrepareConfig {
+    /// How the two sides lie in the image.
+    pub layout: Layout,
+    /// Channels, in order.
+    pub channels: Vec<ChannelConfig>,
+    /// The side vector, in order.
+    #[serde(default)]
+    pub side: Vec<SideValue>,
+}
+
+/// A channel: with its numbers, or `grey` by the population's limits (paper, section 3.1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ChannelConfig {
+    /// `grey`: black is the population's least reading, white its largest.
+    Named(Named),
+    /// With its numbers.
+    Numbers(Channel),
+}
+
+/// Channels whose numbers come from the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Named {
+    /// The paper's grey image.
+    Grey,
+}
+
+/// How thresholds are chosen: by costs stated before anything is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicyConfig {
+    /// What being wrong costs, and how rare NOK is.
+    pub costs: Costs,
+    /// Share of coils that go to REVIEW because they lie nearest to their threshold.
+    pub review_share: f64,
+}
+
+impl Default for PolicyConfig {
+    fn default() -> Self {
+        Self { costs: Costs { miss: 20.0, ..Costs::default() }, review_share: 0.01 }
+    }
+}
+
+impl RunConfig {
+    /// Reads a YAML file.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let unreadable = || format!("the settings {} cannot be used", path.display());
+        let text = std::fs::read_to_string(path).with_context(unreadable)?;
+        ensure!(text.len() < 1 << 20, "{}: it is over 1 MiB", unreadable());
+        Self::parse(&text).with_context(unreadable)
+    }
+
+    /// Reads YAML text.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let source = config::File::from_str(text, config::FileFormat::Yaml);
+        let run: Self = config::Config::builder().add_source(source).build()?.try_deserialize()?;
+        run.check()?;
+        Ok(run)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let named = self.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c));
+        ensure!(
+            named && self.name.starts_with(|c: char| c.is_ascii_alphanumeric()) && self.name.len() <= 48,
+            "name is {:?}: give lower-case letters, digits, - and ., at most 48",
+            self.name
+        );
+        ensure!((2..=100).contains(&self.folds), "folds is {}: give 2 to 100", self.folds);
+        ensure!((1..=16).contains(&self.members), "members is {}: give 1 to 16", self.members);
+        let share = self.policy.review_share;
+        ensure!((0.0..=0.5).contains(&share), "policy.review_share is {share}: give a share, 0 to 0.5");
+        self.fit.check()?;
+        self.augment.check()?;
+        let spec = self.prepare.resolve(&[])?;
+        self.network.check(Self::input(&spec))?;
+        Ok(())
+    }
+
+    /// What the network is built for.
+    pub fn input(spec: &PrepareSpec) -> Input {
+        let [channels, height, width] = spec.image_shape();
+        Input { height, width, channels, side: spec.side.len() }
+    }
+}
+
+impl PrepareConfig {
+    /// The contract with its numbers, the population's limits taken from `coils`.
+    pub fn resolve(&self, coils: &[LabelledCoil]) -> anyhow::Result<PrepareSpec> {
+        let read = || coils.iter().flat_map(|c| c.matrix.mean()).filter(|m| **m > 0);
+        let limits = || {
+            let low = read().min().copied().unwrap_or(0);
+            let high = read().max().copied().unwrap_or(u16::MAX);
+            (f32::from(low) / 100.0, f32::from(high) / 100.0)
+        };
+        let channel = |config: &ChannelConfig| match config {
+            ChannelConfig::Numbers(channel) => *channel,
+            ChannelConfig::Named(Named::Grey) => {
+                let (low, high) = limits();
+                Channel::grey(low, high)
+            }
+        };
+        let channels = self.channels.iter().map(channel).collect();
+        let spec = PrepareSpec { version: VERSION, layout: self.layout, channels, side: self.side.clone() };
+        spec.check()?;
+        Ok(spec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHIPPED: [(&str, &str); 2] = [
+        ("cnn.yaml", include_str!("../../configs/cnn.yaml")),
+        ("paper-cnn.yaml", include_str!("../../configs/paper-cnn.yaml")),
+    ];
+
+    #[test]
+    fn the_shipped_settings_are_usable() {
+        for (name, text) in SHIPPED {
+            RunConfig::parse(text).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        }
+    }
+
+    #[test]
+    fn unknown_keys_and_senseless_numbers_are_refused() {
+        let base = SHIPPED[0].1;
+        for (from, to) in [
+            ("folds:", "folders:"),
+            ("folds: 5", "folds: 1"),
+            ("review_share: 0.01", "review_share: 2"),
+            ("warm_up:", "warmup:"),
+            ("gauge_gain: 0.015", "gauge_gain: 3"),
+            ("signal: gap", "signal: gaps"),
+            ("name: cnn", "name: ../cnn"),
+        ] {
+            assert!(base.contains(from), "{from}");
+            assert!(RunConfig::parse(&base.replacen(from, to, 1)).is_err(), "{to}");
+        }
+    }
+}
