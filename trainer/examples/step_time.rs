@@ -8,6 +8,17 @@ use coilsight_trainer::nn::Pass;
 use coilsight_trainer::nn::seed::{Purpose, generator};
 use std::time::Instant;
 
+/// Steps measured.
+const STEPS: usize = 20;
+
+/// Processor time of this process so far, in steps of 10 ms: what a busy machine does not distort as much as the clock.
+fn processor_seconds() -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
+    Ok((ticks(11) + ticks(12)) / 100.0)
+}
+
 fn main() -> anyhow::Result<()> {
     let numbers: Vec<usize> = std::env::args().skip(1).map(|a| a.parse()).collect::<Result<_, _>>()?;
     let batch = numbers.first().copied().unwrap_or(64);
@@ -32,7 +43,9 @@ fn measure(batch: usize, threads: usize) -> anyhow::Result<()> {
     let mut rng = generator(1, Purpose::Dropout, 0, 0);
     let (mut forward, mut backward, mut update, mut evaluate) = (f64::MAX, f64::MAX, f64::MAX, f64::MAX);
     let mut whole = Vec::new();
-    for _ in 0..12 {
+    let mut processor = 0.0;
+    for _ in 0..STEPS {
+        let before = processor_seconds()?;
         let start = Instant::now();
         let loss = cross_entropy(
             &net.forward(&image, &side, &mut Pass::Train(&mut rng))?,
@@ -50,15 +63,17 @@ fn measure(batch: usize, threads: usize) -> anyhow::Result<()> {
         backward = backward.min(after_backward - after_forward);
         update = update.min(total - after_backward);
         whole.push(total);
+        processor += processor_seconds()? - before;
         let start = Instant::now();
         net.forward(&image, &side, &mut Pass::Eval)?;
         evaluate = evaluate.min(start.elapsed().as_secs_f64());
     }
     whole.sort_by(f64::total_cmp);
     println!(
-        "{threads} threads, batch {batch}: step {:.1} ms at best, {:.1} in the middle (forward {:.1}, backward {:.1}, update {:.1}); evaluation {:.1}",
+        "{threads} threads, batch {batch}: step {:.1} ms at best, {:.1} in the middle, {:.1} of processor time (forward {:.1}, backward {:.1}, update {:.1}); evaluation {:.1}",
         whole[0] * 1e3,
         whole[whole.len() / 2] * 1e3,
+        processor / STEPS as f64 * 1e3,
         forward * 1e3,
         backward * 1e3,
         update * 1e3,

@@ -1,5 +1,6 @@
 //! Convolution forward and backward: unfolded tiles that stay in the cache, times the weights.
 
+use super::direct::Windows;
 use super::gemm::{Matrix, product};
 use super::geometry::Geometry;
 use super::per_part;
@@ -9,6 +10,8 @@ use std::ops::Range;
 
 /// Values of an unfolded tile: 256 KiB, half of what a small core's second-level cache holds.
 const TILE: usize = 64 * 1024;
+/// Values of finished output that a visitor sees at a time.
+const VISIT: usize = 8 * 1024;
 
 thread_local! {
     /// Buffers of this thread, kept from call to call: allocating and clearing them costs as much as a small layer.
@@ -62,9 +65,27 @@ fn tiles(g: &Geometry, images: usize, x: &[f32], mut visit: impl FnMut(Range<usi
     });
 }
 
+/// Visits the images of `x` in groups that fit the cache padded, each with the rows that belong to it.
+fn grouped<T>(g: &Geometry, x: &[f32], rows: impl Iterator<Item = T>, mut visit: impl FnMut(&Windows, T)) {
+    let images = g.group().min(x.len() / g.image());
+    let starts = g.window_starts(images);
+    with_scratch(g.padded_values(images), |scratch| {
+        for (x, rows) in x.chunks(images * g.image()).zip(rows) {
+            visit(&g.windows(x, scratch, &starts), rows);
+        }
+    });
+}
+
 /// Convolution of some images on the current thread; `visit` may look at or change each finished tile.
 fn forward_part(g: &Geometry, x: &[f32], w: &[f32], y: &mut [f32], mut visit: impl FnMut(&mut [f32])) {
     let (taps, out) = (g.taps(), g.output);
+    if g.direct {
+        grouped(g, x, y.chunks_mut(g.group() * g.pixels() * out), |windows, y| {
+            windows.forward(w, y);
+            y.chunks_mut(VISIT.div_ceil(out) * out).for_each(&mut visit);
+        });
+        return;
+    }
     tiles(g, x.len() / g.image(), x, |tile, columns| {
         let y = &mut y[tile.start * out..tile.end * out];
         product(Matrix::new(columns, tile.len(), taps), Matrix::new(w, taps, out), y, false);
@@ -150,6 +171,12 @@ pub fn backward(
 fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32]) -> Vec<f32> {
     let (taps, out) = (g.taps(), g.output);
     let mut dw = vec![0.0; taps * out];
+    if g.direct {
+        grouped(g, x, dy.chunks(g.group() * g.pixels() * out), |windows, dy| {
+            windows.weight_gradient(dy, &mut dw);
+        });
+        return dw;
+    }
     tiles(g, x.len() / g.image(), x, |tile, columns| {
         let dy = Matrix::new(&dy[tile.start * out..], tile.len(), out);
         product(Matrix::new(columns, tile.len(), taps).transposed(), dy, &mut dw, tile.start > 0);
@@ -205,4 +232,41 @@ pub fn column_sums(values: &[f32], channels: usize) -> Vec<f32> {
         total.iter_mut().zip(part).for_each(|(t, v)| *t += v);
     }
     total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(n: usize, salt: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * 7919 + salt * 31) % 17) as f32 - 8.0).collect()
+    }
+
+    /// Small integers: sums are exact in every order, so what other processors compute must agree bit for bit.
+    #[test]
+    fn both_paths_give_the_same_sums() {
+        for (size, kernel, stride, padding) in [
+            ((5, 4), (3, 3), (1, 1), (1, 1)),
+            ((7, 1), (3, 3), (2, 1), (1, 1)),
+            ((6, 5), (1, 1), (1, 1), (0, 0)),
+            ((6, 5), (5, 2), (1, 2), (2, 0)),
+        ] {
+            for (batch, input, output) in [(1, 2, 3), (19, 3, 24), (40, 1, 2)] {
+                let x_shape = [batch, size.0, size.1, input];
+                let fresh = Geometry::new(&x_shape, &[kernel.0, kernel.1, input, output], stride, padding);
+                let fresh = fresh.expect("fits");
+                let (x, w) = (numbers(batch * fresh.image(), 1), numbers(fresh.taps() * output, 2));
+                let dy = numbers(batch * fresh.pixels() * output, 3);
+                let run = |direct: bool| {
+                    let g = Geometry { direct, ..fresh };
+                    let mut y = vec![f32::NAN; dy.len()];
+                    let seen =
+                        forward(&g, &x, &w, &mut y, |sum: &mut f32, tile| *sum += tile.iter().sum::<f32>());
+                    let found = backward(&g, &x, &w, &dy.as_slice(), true, true);
+                    (y, seen, found.dx, found.dw)
+                };
+                assert_eq!(run(false), run(crate::nn::kernel::direct::available()));
+            }
+        }
+    }
 }

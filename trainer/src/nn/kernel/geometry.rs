@@ -15,6 +15,8 @@ pub struct Geometry {
     pub padding: (usize, usize),
     /// Height and width of the output map.
     pub out_size: (usize, usize),
+    /// Whether the processor can do without unfolding.
+    pub direct: bool,
 }
 
 impl Geometry {
@@ -42,6 +44,7 @@ impl Geometry {
                 stride,
                 padding,
                 out_size: (oh, ow),
+                direct: super::direct::available(),
             }),
             _ => candle_core::bail!(
                 "a {kh}x{kw} window with stride {stride:?} and padding {padding:?} does not fit a map of {x:?}"

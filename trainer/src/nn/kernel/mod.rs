@@ -1,8 +1,10 @@
 //! The arithmetic of the layers on plain slices: no tensors, no graph.
 
 pub mod conv;
+pub mod direct;
 pub mod gemm;
 pub mod geometry;
+pub mod lanes;
 pub mod norm;
 pub mod pool;
 pub mod view;

@@ -4,6 +4,7 @@
 //! however few channels there are.
 
 use super::conv::OutputGradient;
+use super::lanes::{self, Factors};
 use super::per_part;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -14,7 +15,7 @@ const LANES: usize = 64;
 const BLOCK: usize = 1024;
 
 /// Channels, repeated to at least [`LANES`].
-fn lanes(channels: usize) -> usize {
+fn wide(channels: usize) -> usize {
     channels * (LANES / channels).max(1)
 }
 
@@ -43,18 +44,12 @@ impl Moments {
     /// Adds rows of `channels` values; meant for pieces that fit the cache, since they are read twice.
     pub fn absorb(&mut self, rows: &[f32], channels: usize) {
         let n = (rows.len() / channels) as f64;
-        let mut wide = vec![0.0; lanes(channels)];
-        for chunk in rows.chunks(wide.len()) {
-            wide.iter_mut().zip(chunk).for_each(|(s, v)| *s += v);
-        }
+        let mut wide = vec![0.0; wide(channels)];
+        lanes::sum(&mut wide, rows);
         let mean: Vec<f64> = to_channels(&wide, channels).iter().map(|s| s / n).collect();
         let centre = repeat(&mean.iter().map(|m| *m as f32).collect::<Vec<_>>());
         wide.fill(0.0);
-        for chunk in rows.chunks(wide.len()) {
-            for ((s, v), m) in wide.iter_mut().zip(chunk).zip(&centre) {
-                *s += (v - m) * (v - m);
-            }
-        }
+        lanes::sum_squares(&mut wide, &centre, rows);
         self.merge(&Self { count: n, mean, squares: to_channels(&wide, channels) });
     }
 
@@ -140,22 +135,12 @@ impl Settled {
 
     /// Normalises rows in place.
     pub fn apply(&self, rows: &mut [f32]) {
-        for chunk in rows.chunks_mut(self.scale.len()) {
-            for ((v, a), b) in chunk.iter_mut().zip(&self.scale).zip(&self.shift) {
-                let z = *v * a + b;
-                *v = if self.relu { z.max(0.0) } else { z };
-            }
-        }
+        lanes::affine_in_place(rows, &self.scale, &self.shift, self.relu);
     }
 
     /// Normalises rows of `x` into `y`.
     pub fn apply_to(&self, x: &[f32], y: &mut [f32]) {
-        for (x, y) in x.chunks(self.scale.len()).zip(y.chunks_mut(self.scale.len())) {
-            for (((y, x), a), b) in y.iter_mut().zip(x).zip(&self.scale).zip(&self.shift) {
-                let z = x * a + b;
-                *y = if self.relu { z.max(0.0) } else { z };
-            }
-        }
+        lanes::affine(x, y, &self.scale, &self.shift, self.relu);
     }
 
     /// Normalises all rows of `x` into `y`, in parallel.
@@ -185,21 +170,16 @@ impl Settled {
         for (x, dy) in x.chunks(block).zip(dy.chunks(block)) {
             wide_gamma.fill(0.0);
             wide_beta.fill(0.0);
-            for (x, dy) in x.chunks(self.scale.len()).zip(dy.chunks(self.scale.len())) {
-                let sums = wide_gamma.iter_mut().zip(&mut wide_beta);
-                let factors = self.scale.iter().zip(&self.shift).zip(self.mean.iter().zip(&self.inverse));
-                for (((x, dy), (gamma, beta)), ((scale, shift), (mean, inverse))) in
-                    x.iter().zip(dy).zip(sums).zip(factors)
-                {
-                    let d = if !self.relu || x * scale + shift > 0.0 { *dy } else { 0.0 };
-                    *beta += d;
-                    *gamma += d * ((x - mean) * inverse);
-                }
-            }
+            lanes::reduce(x, dy, self.factors(), &mut wide_beta, &mut wide_gamma);
             gamma.iter_mut().zip(to_channels(&wide_gamma, self.channels)).for_each(|(s, v)| *s += v);
             beta.iter_mut().zip(to_channels(&wide_beta, self.channels)).for_each(|(s, v)| *s += v);
         }
-        (gamma, beta)
+        let inverse = self.inverse.iter().map(|v| f64::from(*v));
+        (gamma.iter().zip(inverse).map(|(g, i)| g * i).collect(), beta)
+    }
+
+    fn factors(&self) -> Factors<'_> {
+        Factors { scale: &self.scale, shift: &self.shift, mean: &self.mean, relu: self.relu }
     }
 
     /// The gradient with respect to `x`, ready to be computed row by row; `sums` is what [`Settled::reduce`] gave.
@@ -257,17 +237,7 @@ impl OutputGradient for InputGradient<'_> {
     fn fill(&self, rows: Range<usize>, dx: &mut [f32]) {
         let norm = self.norm;
         let span = rows.start * norm.channels..rows.end * norm.channels;
-        let lanes = norm.scale.len();
-        let chunks = self.x[span.clone()].chunks(lanes).zip(self.dy[span].chunks(lanes));
-        for ((x, dy), dx) in chunks.zip(dx.chunks_mut(lanes)) {
-            let factors =
-                norm.scale.iter().zip(&norm.shift).zip(norm.mean.iter().zip(&self.slope)).zip(&self.offset);
-            for (((dx, x), dy), (((scale, shift), (mean, slope)), offset)) in
-                dx.iter_mut().zip(x).zip(dy).zip(factors)
-            {
-                let d = if !norm.relu || x * scale + shift > 0.0 { *dy } else { 0.0 };
-                *dx = scale * d + slope * (x - mean) + offset;
-            }
-        }
+        let factors = norm.factors();
+        lanes::gradient(&self.x[span.clone()], &self.dy[span], dx, factors, &self.slope, &self.offset);
     }
 }

@@ -1,0 +1,166 @@
+//! Inner loops over rows with per-channel factors, compiled for the widest registers the processor has. No operation is
+//! fused or reordered, so that every version gives the same bits.
+//!
+//! Factors are repeated to a whole number of rows; each function walks its values in steps of that length.
+
+/// Defines a function whose body is compiled for AVX-512, for AVX2 and for any processor, and chosen when called.
+macro_rules! dispatched {
+    ($(#[$meta:meta])* pub fn $name:ident($($arg:ident: $kind:ty),* $(,)?) $body:block) => {
+        $(#[$meta])*
+        #[allow(unsafe_code)]
+        pub fn $name($($arg: $kind),*) {
+            #[inline(always)]
+            fn body($($arg: $kind),*) $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f")]
+                fn with_avx512($($arg: $kind),*) {
+                    body($($arg),*);
+                }
+                #[target_feature(enable = "avx2")]
+                fn with_avx2($($arg: $kind),*) {
+                    body($($arg),*);
+                }
+                if std::arch::is_x86_feature_detected!("avx512f") {
+                    // SAFETY: the processor has AVX-512F.
+                    return unsafe { with_avx512($($arg),*) };
+                }
+                if std::arch::is_x86_feature_detected!("avx2") {
+                    // SAFETY: the processor has AVX2.
+                    return unsafe { with_avx2($($arg),*) };
+                }
+            }
+            body($($arg),*);
+        }
+    };
+}
+
+dispatched! {
+    /// Adds each value to the sum of its lane.
+    pub fn sum(sums: &mut [f32], values: &[f32]) {
+        for values in values.chunks(sums.len()) {
+            for (sum, v) in sums.iter_mut().zip(values) {
+                *sum += v;
+            }
+        }
+    }
+}
+
+dispatched! {
+    /// Adds each squared distance from its lane's centre to the sum of its lane.
+    pub fn sum_squares(sums: &mut [f32], centre: &[f32], values: &[f32]) {
+        for values in values.chunks(sums.len()) {
+            for ((sum, v), c) in sums.iter_mut().zip(values).zip(centre) {
+                *sum += (v - c) * (v - c);
+            }
+        }
+    }
+}
+
+dispatched! {
+    /// `y = x * scale + shift`, then ReLU if asked.
+    pub fn affine(x: &[f32], y: &mut [f32], scale: &[f32], shift: &[f32], relu: bool) {
+        for (x, y) in x.chunks(scale.len()).zip(y.chunks_mut(scale.len())) {
+            for (((y, x), a), b) in y.iter_mut().zip(x).zip(scale).zip(shift) {
+                let z = x * a + b;
+                *y = if relu { z.max(0.0) } else { z };
+            }
+        }
+    }
+}
+
+dispatched! {
+    /// [`affine`] in place.
+    pub fn affine_in_place(values: &mut [f32], scale: &[f32], shift: &[f32], relu: bool) {
+        for values in values.chunks_mut(scale.len()) {
+            for ((v, a), b) in values.iter_mut().zip(scale).zip(shift) {
+                let z = *v * a + b;
+                *v = if relu { z.max(0.0) } else { z };
+            }
+        }
+    }
+}
+
+/// Per-lane factors of a normalisation.
+#[derive(Clone, Copy)]
+pub struct Factors<'a> {
+    pub scale: &'a [f32],
+    pub shift: &'a [f32],
+    pub mean: &'a [f32],
+    pub relu: bool,
+}
+
+dispatched! {
+    /// Adds `dy'` to `first` and `dy' * (x - mean)` to `second`; `dy'` is `dy` where the ReLU let through.
+    pub fn reduce(x: &[f32], dy: &[f32], f: Factors, first: &mut [f32], second: &mut [f32]) {
+        for (x, dy) in x.chunks(f.scale.len()).zip(dy.chunks(f.scale.len())) {
+            let sums = first.iter_mut().zip(second.iter_mut());
+            let factors = f.scale.iter().zip(f.shift).zip(f.mean);
+            for (((x, dy), (first, second)), ((scale, shift), mean)) in x.iter().zip(dy).zip(sums).zip(factors) {
+                let d = if !f.relu || x * scale + shift > 0.0 { *dy } else { 0.0 };
+                *first += d;
+                *second += d * (x - mean);
+            }
+        }
+    }
+}
+
+dispatched! {
+    /// `dx = scale * dy' + slope * (x - mean) + offset`.
+    pub fn gradient(x: &[f32], dy: &[f32], dx: &mut [f32], f: Factors, slope: &[f32], offset: &[f32]) {
+        let lanes = f.scale.len();
+        for ((x, dy), dx) in x.chunks(lanes).zip(dy.chunks(lanes)).zip(dx.chunks_mut(lanes)) {
+            let factors = f.scale.iter().zip(f.shift).zip(f.mean.iter().zip(slope)).zip(offset);
+            for (((dx, x), dy), (((scale, shift), (mean, slope)), offset)) in
+                dx.iter_mut().zip(x).zip(dy).zip(factors)
+            {
+                let d = if !f.relu || x * scale + shift > 0.0 { *dy } else { 0.0 };
+                *dx = scale * d + slope * (x - mean) + offset;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(n: usize, salt: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * 7919 + salt * 31) % 23) as f32 / 7.0 - 1.5).collect()
+    }
+
+    /// The dispatched versions against plain indexing, on a length that is no whole number of steps.
+    #[test]
+    fn give_the_bits_of_plain_loops() {
+        let (lanes, n) = (48, 48 * 5 + 16);
+        let [scale, shift, mean, slope, offset] = [1, 2, 3, 4, 5].map(|salt| numbers(lanes, salt));
+        let (x, dy) = (numbers(n, 6), numbers(n, 7));
+        for relu in [false, true] {
+            let f = Factors { scale: &scale, shift: &shift, mean: &mean, relu };
+            let z = |i: usize| x[i] * scale[i % lanes] + shift[i % lanes];
+            let d = |i: usize| if !relu || z(i) > 0.0 { dy[i] } else { 0.0 };
+            let want: Vec<f32> = (0..n).map(|i| if relu { z(i).max(0.0) } else { z(i) }).collect();
+            let (mut y, mut in_place) = (vec![0.0; n], x.clone());
+            affine(&x, &mut y, &scale, &shift, relu);
+            affine_in_place(&mut in_place, &scale, &shift, relu);
+            assert_eq!((&y, &in_place), (&want, &want));
+            let mut dx = vec![0.0; n];
+            gradient(&x, &dy, &mut dx, f, &slope, &offset);
+            let want = |i: usize| {
+                scale[i % lanes] * d(i) + slope[i % lanes] * (x[i] - mean[i % lanes]) + offset[i % lanes]
+            };
+            assert_eq!(dx, (0..n).map(want).collect::<Vec<_>>());
+            let (mut first, mut second) = (vec![0.0; lanes], vec![0.0; lanes]);
+            reduce(&x, &dy, f, &mut first, &mut second);
+            let lane = |l: usize, v: &dyn Fn(usize) -> f32| (l..n).step_by(lanes).fold(0.0, |s, i| s + v(i));
+            assert_eq!(first, (0..lanes).map(|l| lane(l, &d)).collect::<Vec<_>>());
+            assert_eq!(second, (0..lanes).map(|l| lane(l, &|i| d(i) * (x[i] - mean[l]))).collect::<Vec<_>>());
+            let (mut sums, mut squares) = (vec![0.0; lanes], vec![0.0; lanes]);
+            sum(&mut sums, &x);
+            sum_squares(&mut squares, &mean, &x);
+            assert_eq!(sums, (0..lanes).map(|l| lane(l, &|i| x[i])).collect::<Vec<_>>());
+            let square = |l: usize| lane(l, &|i| (x[i] - mean[l]) * (x[i] - mean[l]));
+            assert_eq!(squares, (0..lanes).map(square).collect::<Vec<_>>());
+        }
+    }
+}
