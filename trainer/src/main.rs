@@ -17,6 +17,7 @@ struct Cli {
 enum Command {
     Train(cmd::train::TrainArgs),
     Evaluate(cmd::evaluate::EvaluateArgs),
+    Simulate(cmd::simulate::SimulateArgs),
 }
 
 fn main() -> ExitCode {
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Train(args) => cmd::train::run(&args),
         Command::Evaluate(args) => cmd::evaluate::run(&args),
+        Command::Simulate(args) => cmd::simulate::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
