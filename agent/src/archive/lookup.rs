@@ -87,8 +87,8 @@ impl Store {
                     return Ok(None);
                 };
                 // Only the old views knew what lay in the gap: keep their word, so that nobody decides again.
-                let (key, place) = (key.to_vec(), key::place(at));
-                self.record_view(|views| views.put(key.clone(), place.clone()));
+                self.witnessed.push((key.to_vec(), at));
+                self.record_view(|views| views.put(key.to_vec(), key::place(at)));
                 return Err(damaged(at));
             };
             match self.read_at(&place, &is)? {
@@ -154,7 +154,13 @@ impl Store {
         self.views = None;
         let sealed = self.log.lengths();
         let sources = Sources { log: &self.log, sealed: &sealed, open: &[] };
-        let built = match recover::build(&self.views_at, &sources) {
+        let built = recover::build(&self.views_at, &sources).and_then(|mut built| {
+            for (key, at) in &self.witnessed {
+                built.views.put(key.clone(), key::place(*at)).map_err(|why| Error::Views { why })?;
+            }
+            Ok(built)
+        });
+        let built = match built {
             Ok(built) => built,
             Err(error) => {
                 self.state = State::Stopped(with_sources(&error));

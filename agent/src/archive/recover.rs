@@ -71,6 +71,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, views_at: ViewsAt, limits: Limits) -> Re
         views: Some(views),
         counts: tally.counts,
         gaps: scan.gaps,
+        witnessed: Vec::new(),
         matrices_refused: 0,
         files_dropped: 0,
         state: State::Accepting,

@@ -35,6 +35,8 @@ pub(super) struct Store {
     pub views_bytes: u64,
     pub counts: Counts,
     pub gaps: Vec<Gap>,
+    /// View entries that lead into gaps: what the log itself can no longer tell.
+    pub witnessed: Vec<(Vec<u8>, Location)>,
     pub matrices_refused: u64,
     pub files_dropped: u64,
     pub state: State,

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::frame::{self, Frames, HEADER, Place, Step, Stream};
 use super::super::sim::{Fault, SimDisk};
+use super::super::views::Views;
 use super::super::{Archive, Disk, Error, Gap, GapKind, NewDecision};
 use super::{Sample, open, roomy};
 
@@ -126,6 +127,8 @@ fn a_decision_that_rots_while_running_is_not_made_again() {
         assert!(matches!(&error, Error::Damaged { offset, .. } if *offset == ends[1]), "{error}");
     }
     assert!(archive.pass(&sample.pass).is_err());
+    archive.with_views(|views| *views = Views::failing());
+    assert!(archive.pass(&sample.pass).is_err(), "known still after the views were built again");
     assert_eq!(archive.stats().gaps, 1);
     assert_eq!(archive.pass(&Sample::new(2).pass).unwrap().unwrap().decision_id, "d-2");
     assert_eq!(ids(&archive), ["d-0", "d-2", "d-3"]);
