@@ -1,0 +1,110 @@
+//! Writes f32 and int8 exports of random networks with coils and tract's P(NOK) of each, for
+//! `trainer/tests/onnxruntime_parity.py` to compare with ONNX Runtime; says how long tract takes.
+//!
+//! `cargo run -p coilsight-trainer --example export_probe -- FOLDER [COILS]`
+
+use anyhow::Context;
+use coilsight_trainer::export::folded::{self, FoldedNet, Sides};
+use coilsight_trainer::export::{calibrate, float, parity, quantise, runtime::Runtime};
+use std::path::Path;
+use std::time::Instant;
+
+#[path = "../src/export/tests/nets.rs"]
+mod nets;
+
+/// Coils that ranges are taken from, apart from those compared.
+const CALIBRATION: u64 = 100;
+
+/// What the script reads, beside `NAME.f32.onnx`, `NAME.int8.onnx`, `NAME.images` and `NAME.sides` (f32, little-endian).
+#[derive(serde::Serialize)]
+struct Case {
+    name: &'static str,
+    image: [usize; 3],
+    side: usize,
+    p_f32: Vec<f64>,
+    p_int8: Vec<f64>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().context("name a folder to write to")?;
+    let coils = arguments.next().map_or(Ok(200), |n| n.parse()).context("COILS is a number")?;
+    let folder = Path::new(&folder);
+    std::fs::create_dir_all(folder)?;
+    let nets = [
+        ("default", nets::default_net(1, Sides::Image, 0)),
+        ("default_shared_side", nets::default_net(2, Sides::Shared, 6)),
+        ("one_channel_each", one_channel_each()),
+        ("without_relu", without_relu()),
+    ];
+    let cases = nets
+        .into_iter()
+        .map(|(name, net)| probe(name, net, folder, coils).with_context(|| format!("network {name}")))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    std::fs::write(folder.join("cases.json"), serde_json::to_vec(&cases)?)?;
+    Ok(())
+}
+
+fn one_channel_each() -> FoldedNet {
+    nets::Builder::new(3, [1, 264, 18], Sides::Image, 2)
+        .conv(1, (3, 3), (1, 1), true)
+        .conv(1, (3, 3), (2, 1), true)
+        .pool((2, 2))
+        .conv(1, (3, 3), (1, 1), true)
+        .head(&[4])
+}
+
+fn without_relu() -> FoldedNet {
+    nets::Builder::new(4, [2, 264, 18], Sides::Shared, 0)
+        .conv(8, (7, 3), (2, 1), false)
+        .pool((3, 1))
+        .conv(12, (1, 1), (1, 1), false)
+        .pool((2, 3))
+        .conv(12, (3, 3), (1, 1), false)
+        .pool((2, 1))
+        .head(&[])
+}
+
+fn probe(name: &'static str, mut net: FoldedNet, folder: &Path, coils: u64) -> anyhow::Result<Case> {
+    let coil = |net: &FoldedNet, seed| (nets::coil(seed, net.image), nets::side(seed, net.side));
+    let calibration: Vec<_> = (0..CALIBRATION).map(|s| coil(&net, s)).collect();
+    let coils: Vec<_> = (1000..1000 + coils).map(|s| coil(&net, s)).collect();
+    let mut rough = Runtime::load(&float::to_onnx(&net))?;
+    let logits =
+        calibration.iter().map(|(i, s)| Ok(rough.run(i, s)?.concat())).collect::<anyhow::Result<Vec<_>>>()?;
+    nets::spread_logits(&mut net, &logits);
+
+    let started = Instant::now();
+    let ranges = calibrate::observe(&net, calibration.iter().map(|(i, s)| (i, s)))?;
+    let calibrated = started.elapsed();
+    let (float, int8) = (float::to_onnx(&net), quantise::to_onnx(&net, &ranges)?);
+    let parity = parity::compare(&float, &int8, coils.iter().map(|(i, s)| (i, s)))?;
+    println!("{name}: {CALIBRATION} coils calibrated in {calibrated:.1?}; {parity:?}");
+
+    let write = |kind: &str, bytes: &[u8]| std::fs::write(folder.join(format!("{name}.{kind}")), bytes);
+    let bytes = |part: &dyn Fn(&(Vec<f32>, Vec<f32>)) -> Vec<f32>| -> Vec<u8> {
+        coils.iter().flat_map(part).flat_map(f32::to_le_bytes).collect()
+    };
+    write("f32.onnx", &float)?;
+    write("int8.onnx", &int8)?;
+    write("images", &bytes(&|c| c.0.clone()))?;
+    write("sides", &bytes(&|c| c.1.clone()))?;
+    let run = |kind: &str, onnx: &[u8]| -> anyhow::Result<Vec<f64>> {
+        let mut tract = Runtime::load(onnx)?;
+        let (mut p, mut times) = (Vec::new(), Vec::new());
+        for (image, side) in &coils {
+            let started = Instant::now();
+            p.push(tract.p_nok(image, side)?);
+            times.push(started.elapsed());
+        }
+        times.sort();
+        println!(
+            "{name}: tract {kind}: {:.2?} a coil (median), {} bytes",
+            times[times.len() / 2],
+            onnx.len()
+        );
+        Ok(p)
+    };
+    let (p_f32, p_int8) = (run("f32", &float)?, run("int8", &int8)?);
+    Ok(Case { name, image: net.image, side: net.side, p_f32, p_int8 })
+}

@@ -1,0 +1,279 @@
+//! What a network's activations look like on calibration coils: the ranges that int8 export quantises them in.
+//!
+//! The f32 export runs in tract with every trunk layer's output exposed. The range of each layer is, of a row of
+//! symmetric shrinkings of minimum..maximum, the one whose u8 quantisation loses least in the sum of squares on
+//! these coils; the last layer keeps minimum..maximum, because global maximum pooling looks at its extremes, and
+//! so does the image, which the matrix-to-tensor contract limits. For each convolution the mean input under each
+//! weight is kept too: it tells how far rounding the weights shifts the output, so that the bias can make it good
+//! (Nagel et al., "Data-free quantization through weight equalization and bias correction", 2019, section 4.2,
+//! with measured in place of modelled means).
+
+use super::float;
+use super::folded::{FoldedConv, FoldedNet, Sides, TrunkLayer};
+use super::runtime::{Runtime, RuntimeError};
+
+/// An interval that holds 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Span {
+    /// 0 or below.
+    pub low: f32,
+    /// 0 or above.
+    pub high: f32,
+}
+
+/// What calibration found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranges {
+    /// Coils seen.
+    pub coils: usize,
+    /// Each image channel's range.
+    pub image: Vec<Span>,
+    /// Each trunk layer, in order.
+    pub layers: Vec<LayerRange>,
+}
+
+/// What calibration found of a trunk layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerRange {
+    /// The range of its output that is to be represented.
+    pub output: Span,
+    /// Convolutions: the mean input, zero padding included, under each weight, `[input][kh][kw]`. Pools: empty.
+    pub mean_input: Vec<f64>,
+}
+
+/// Why calibration failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CalibrateError {
+    /// No coil was given.
+    #[error("there are no calibration coils; give some hundred coils of the training set")]
+    NoCoils,
+    /// A coil's values are not numbers or do not fit the network.
+    #[error("calibration coil {0} has values that are not finite; prepare it again")]
+    NotFinite(usize),
+    /// The network could not be run.
+    #[error("the network cannot be run on calibration coil {coil}")]
+    Run {
+        /// Which, counted from 0.
+        coil: usize,
+        /// What the runtime says.
+        source: RuntimeError,
+    },
+    /// The network could not be loaded.
+    #[error("the network cannot be calibrated")]
+    Load(#[source] RuntimeError),
+}
+
+/// Runs the network on calibration coils, each an image and its side vector.
+pub fn observe<I, S>(
+    net: &FoldedNet,
+    coils: impl IntoIterator<Item = (I, S)>,
+) -> Result<Ranges, CalibrateError>
+where
+    I: AsRef<[f32]>,
+    S: AsRef<[f32]>,
+{
+    let names: Vec<_> = (0..net.trunk.len()).map(float::layer_name).collect();
+    let mut runtime = Runtime::load_named(&float::to_onnx(net), &names).map_err(CalibrateError::Load)?;
+    let maps = maps(net);
+    let mut image = vec![Histogram::default(); net.image[0]];
+    let mut seen: Vec<Seen> = net.trunk.iter().map(Seen::new).collect();
+    let mut count = 0;
+    for (coil, (x, side)) in coils.into_iter().enumerate() {
+        let (x, side) = (x.as_ref(), side.as_ref());
+        let outputs = runtime.run(x, side).map_err(|source| CalibrateError::Run { coil, source })?;
+        if !x.iter().all(|v| v.is_finite()) || !outputs.iter().flatten().all(|v| v.is_finite()) {
+            return Err(CalibrateError::NotFinite(coil));
+        }
+        for (channel, plane) in image.iter_mut().zip(x.chunks_exact(net.image[1] * net.image[2])) {
+            channel.add(plane);
+        }
+        let first = batch(net.sides, net.image[2], x);
+        let inputs = std::iter::once(&first).chain(&outputs);
+        for ((seen, (input, output)), map) in seen.iter_mut().zip(inputs.zip(&outputs)).zip(&maps) {
+            seen.output.add(output);
+            seen.add_means(input, *map);
+        }
+        count = coil + 1;
+    }
+    if count == 0 {
+        return Err(CalibrateError::NoCoils);
+    }
+    let last = seen.len().saturating_sub(1);
+    let layers = seen.iter().enumerate().map(|(i, seen)| seen.range(i == last)).collect();
+    Ok(Ranges { coils: count, image: image.iter().map(Histogram::full).collect(), layers })
+}
+
+/// Channels, height and width of what the trunk sees (one side of two), then of every layer's output.
+pub(super) fn maps(net: &FoldedNet) -> Vec<[usize; 3]> {
+    let [channels, height, width] = net.image;
+    let width = if net.sides == Sides::Shared { width / 2 } else { width };
+    let mut maps = vec![[channels, height, width]];
+    for layer in &net.trunk {
+        let [c, h, w] = maps[maps.len() - 1];
+        maps.push(match layer {
+            TrunkLayer::Conv(conv) => {
+                let size = |n, k, s, p| (n + 2 * p - k) / s + 1;
+                let (k, s, p) = (conv.kernel, conv.stride, conv.padding);
+                [conv.out, size(h, k.0, s.0, p.0), size(w, k.1, s.1, p.1)]
+            }
+            TrunkLayer::AvgPool { kernel } => [c, h / kernel.0, w / kernel.1],
+        });
+    }
+    maps
+}
+
+/// What the trunk sees of an image: the image, or one side after the other.
+pub(super) fn batch(sides: Sides, width: usize, image: &[f32]) -> Vec<f32> {
+    if sides == Sides::Image {
+        return image.to_vec();
+    }
+    let side =
+        |from: usize| image.chunks_exact(width).flat_map(move |row| &row[from..from + width / 2]).copied();
+    side(0).chain(side(width / 2)).collect()
+}
+
+/// What has been seen of a layer.
+struct Seen<'a> {
+    output: Histogram,
+    conv: Option<&'a FoldedConv>,
+    sums: Vec<f64>,
+    positions: usize,
+}
+
+impl<'a> Seen<'a> {
+    fn new(layer: &'a TrunkLayer) -> Self {
+        let conv = match layer {
+            TrunkLayer::Conv(conv) => Some(conv),
+            TrunkLayer::AvgPool { .. } => None,
+        };
+        let sums = conv.map_or(0, |c| c.input * c.kernel.0 * c.kernel.1);
+        Self { output: Histogram::default(), conv, sums: vec![0.0; sums], positions: 0 }
+    }
+
+    /// Adds up, for each weight, what it meets at all output positions of a batch of input maps.
+    fn add_means(&mut self, input: &[f32], [channels, height, width]: [usize; 3]) {
+        let Some(conv) = self.conv else { return };
+        let axis = |n: usize, k: usize, s: usize, p: usize| {
+            let positions = (n + 2 * p - k) / s + 1;
+            let met = move |tap: usize| {
+                (0..positions).filter_map(move |o| (o * s + tap).checked_sub(p)).filter(move |at| *at < n)
+            };
+            (positions, met)
+        };
+        let (rows, met_rows) = axis(height, conv.kernel.0, conv.stride.0, conv.padding.0);
+        let (columns, met_columns) = axis(width, conv.kernel.1, conv.stride.1, conv.padding.1);
+        let columns_of: Vec<Vec<usize>> = (0..conv.kernel.1).map(|t| met_columns(t).collect()).collect();
+        for (n, plane) in input.chunks_exact(height * width).enumerate() {
+            let mut sums = self.sums.chunks_exact_mut(conv.kernel.1).skip(n % channels * conv.kernel.0);
+            for ky in 0..conv.kernel.0 {
+                let sums = sums.next().expect("a sum for each weight");
+                for y in met_rows(ky) {
+                    let row = &plane[y * width..(y + 1) * width];
+                    for (sum, columns) in sums.iter_mut().zip(&columns_of) {
+                        *sum += f64::from(columns.iter().map(|x| row[*x]).sum::<f32>());
+                    }
+                }
+            }
+        }
+        self.positions += input.len() / (channels * height * width) * rows * columns;
+    }
+
+    fn range(&self, last: bool) -> LayerRange {
+        let output = if last { self.output.full() } else { self.output.least_squares() };
+        let mean_input = self.sums.iter().map(|s| s / self.positions as f64).collect();
+        LayerRange { output, mean_input }
+    }
+}
+
+const BINS: usize = 4096;
+const SHRINKINGS: u32 = 128;
+
+/// Counts of values other than 0 in equal bins over `-limit..limit`; the limit doubles when values exceed it.
+#[derive(Clone)]
+struct Histogram {
+    counts: Vec<u64>,
+    limit: f32,
+    span: Span,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { counts: vec![0; BINS], limit: 1.0, span: Span { low: 0.0, high: 0.0 } }
+    }
+}
+
+impl Histogram {
+    fn add(&mut self, values: &[f32]) {
+        let fold = |(low, high): (f32, f32), v: &f32| (low.min(*v), high.max(*v));
+        let (low, high) = values.iter().fold((self.span.low, self.span.high), fold);
+        self.span = Span { low, high };
+        while self.limit < high.max(-low) {
+            self.double();
+        }
+        let scale = BINS as f32 / 2.0 / self.limit;
+        for v in values.iter().filter(|v| **v != 0.0) {
+            let bin = (v * scale + BINS as f32 / 2.0) as usize;
+            self.counts[bin.min(BINS - 1)] += 1;
+        }
+    }
+
+    fn double(&mut self) {
+        let mut counts = vec![0; BINS];
+        for (i, pair) in self.counts.chunks_exact(2).enumerate() {
+            counts[BINS / 4 + i] = pair[0] + pair[1];
+        }
+        self.counts = counts;
+        self.limit *= 2.0;
+    }
+
+    fn full(&self) -> Span {
+        self.span
+    }
+
+    /// The shrinking of the span that loses least. 0 itself is represented exactly and does not count.
+    fn least_squares(&self) -> Span {
+        let width = f64::from(self.limit) * 2.0 / BINS as f64;
+        let filled: Vec<(f64, f64)> = (0..BINS)
+            .filter(|i| self.counts[*i] > 0)
+            .map(|i| ((i as f64 + 0.5) * width - f64::from(self.limit), self.counts[i] as f64))
+            .collect();
+        let loss = |span: &Span| {
+            let (low, high) = (f64::from(span.low), f64::from(span.high));
+            let step = (high - low) / 255.0;
+            let at = |(v, n): &(f64, f64)| n * (step * step / 12.0 + (v - v.clamp(low, high)).powi(2));
+            filled.iter().map(at).sum::<f64>()
+        };
+        (SHRINKINGS / 8..=SHRINKINGS)
+            .map(|k| k as f32 / SHRINKINGS as f32)
+            .map(|f| Span { low: self.span.low * f, high: self.span.high * f })
+            .map(|span| (loss(&span), span))
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map_or(self.span, |(_, span)| span)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_histogram_keeps_its_counts_when_it_grows() {
+        let mut h = Histogram::default();
+        h.add(&[0.5, -0.5, 0.0, 0.9]);
+        h.add(&[3.9]);
+        assert_eq!(h.full(), Span { low: -0.5, high: 3.9 });
+        assert_eq!((h.limit, h.counts.iter().sum::<u64>()), (4.0, 4));
+        let middle = BINS / 2;
+        assert_eq!(h.counts[middle + middle / 8..middle + middle / 4].iter().sum::<u64>(), 2);
+    }
+
+    #[test]
+    fn one_value_far_out_is_cut_off_and_an_even_spread_is_not() {
+        let mut even = Histogram::default();
+        even.add(&(0..=10_000_i16).map(|i| f32::from(i) / 10_000.0).collect::<Vec<_>>());
+        assert_eq!(even.least_squares(), even.full());
+        even.add(&[8.0]);
+        let cut = even.least_squares();
+        assert!(cut.high > 0.9 && cut.high < 8.0, "{cut:?}");
+    }
+}

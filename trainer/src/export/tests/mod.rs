@@ -1,0 +1,296 @@
+//! Exports in tract against the plain evaluations: [`FoldedNet::forward`] for f32, the integer reference for int8.
+
+mod nets;
+
+use super::folded::{self, FoldedNet, GlobalPool, Sides, TrunkLayer};
+use super::quantise::{QuantiseError, QuantisedLayer, QuantisedNet};
+use super::runtime::{Runtime, RuntimeError};
+use super::{calibrate, float, parity, quantise};
+use nets::Builder;
+
+/// Small networks of unlike shapes.
+fn zoo() -> Vec<(&'static str, FoldedNet)> {
+    let mut max_only = Builder::new(5, [1, 13, 7], Sides::Image, 0).conv(3, (3, 3), (1, 1), true).head(&[]);
+    max_only.pools = vec![GlobalPool::Max];
+    max_only.head[0].weight.truncate(6);
+    vec![
+        (
+            "image, odd width, strides, side vector",
+            Builder::new(1, [2, 33, 9], Sides::Image, 3)
+                .conv(5, (3, 3), (1, 1), true)
+                .pool((2, 2))
+                .conv(8, (3, 3), (2, 1), true)
+                .conv(4, (1, 1), (1, 1), true)
+                .head(&[6]),
+        ),
+        (
+            "two sides, no side vector, floor of an odd map",
+            Builder::new(2, [3, 31, 18], Sides::Shared, 0)
+                .conv(6, (3, 3), (1, 1), true)
+                .conv(7, (3, 3), (1, 1), true)
+                .pool((2, 2))
+                .conv(5, (5, 3), (1, 1), true)
+                .head(&[]),
+        ),
+        (
+            "two sides, convolutions without ReLU, pools that are not square, last",
+            Builder::new(3, [1, 40, 10], Sides::Shared, 2)
+                .conv(4, (7, 3), (2, 2), false)
+                .pool((3, 1))
+                .conv(9, (3, 1), (1, 1), false)
+                .pool((1, 2))
+                .head(&[5, 4]),
+        ),
+        (
+            "one channel after another",
+            Builder::new(4, [1, 20, 6], Sides::Image, 1)
+                .conv(1, (3, 3), (1, 1), true)
+                .conv(1, (3, 3), (1, 1), true)
+                .head(&[]),
+        ),
+        ("maximum alone, no pool", max_only),
+    ]
+}
+
+fn coils(net: &FoldedNet, seeds: std::ops::Range<u64>) -> Vec<(Vec<f32>, Vec<f32>)> {
+    seeds.map(|s| (nets::coil(s, net.image), nets::side(s, net.side))).collect()
+}
+
+fn quantised(net: &FoldedNet) -> QuantisedNet {
+    let ranges = calibrate::observe(net, coils(net, 0..64)).unwrap();
+    quantise::quantise(net, &ranges).unwrap()
+}
+
+#[test]
+fn the_f32_export_gives_the_logits_of_the_plain_evaluation() {
+    let full = Builder::new(9, [3, 264, 18], Sides::Shared, 6)
+        .conv(4, (3, 3), (1, 1), true)
+        .pool((2, 2))
+        .conv(5, (3, 3), (1, 1), true)
+        .head(&[]);
+    for (name, net) in zoo().into_iter().chain([("full size", full)]) {
+        let mut tract = Runtime::load(&float::to_onnx(&net)).unwrap();
+        for (image, side) in coils(&net, 100..110) {
+            let (found, wanted) = (tract.run(&image, &side).unwrap().concat(), net.forward(&image, &side));
+            assert_eq!(found.len(), 2, "{name}");
+            for (a, b) in found.iter().zip(&wanted) {
+                assert!((a - b).abs() <= 1e-4 * b.abs().max(1.0), "{name}: {found:?} {wanted:?}");
+            }
+        }
+    }
+}
+
+/// Bound: in a layer whose input is equal, tract differs from the reference in no more values than lie on half a
+/// step or within 5e-5 of it, and there by one step. Layers after a difference are not compared.
+#[test]
+fn the_int8_export_computes_the_reference_up_to_ties() {
+    let (mut values, mut ties, mut differing) = (0, 0, 0);
+    for (name, net) in zoo() {
+        let q = quantised(&net);
+        let onnx = q.to_onnx();
+        let layers: Vec<_> = (0..q.trunk.len()).map(QuantisedNet::layer_name).collect();
+        let mut inside = Runtime::load_named(&onnx, &layers).unwrap();
+        let mut whole = Runtime::load(&onnx).unwrap();
+        for (image, side) in coils(&net, 200..220) {
+            let trace = q.trace(&image, &side);
+            let found = inside.run(&image, &side).unwrap();
+            let mut equal = true;
+            for ((found, wanted), near) in found.iter().zip(&trace.layers).zip(&trace.near_ties) {
+                let off: Vec<f32> = found
+                    .iter()
+                    .zip(wanted)
+                    .map(|(a, b)| (a - f32::from(*b)).abs())
+                    .filter(|d| *d > 0.0)
+                    .collect();
+                assert!(off.len() <= *near && off.iter().all(|d| *d == 1.0), "{name}: {off:?}, {near} ties");
+                values += found.len();
+                ties += near;
+                differing += off.len();
+                equal = off.is_empty();
+                if !equal {
+                    break;
+                }
+            }
+            if equal {
+                let logits = whole.run(&image, &side).unwrap().concat();
+                for (a, b) in logits.iter().zip(&trace.logits) {
+                    assert!(
+                        (a - b).abs() <= 1e-4 * b.abs().max(1.0),
+                        "{name}: {logits:?} {:?}",
+                        trace.logits
+                    );
+                }
+            }
+        }
+    }
+    println!("{values} values, {ties} within 5e-5 of half a step, {differing} rounded to the other side");
+    assert!(values > 100_000 && ties * 1000 < values && differing <= 2, "{values} {ties} {differing}");
+}
+
+/// The orders in which ONNX Runtime and tract are known to compute a multiplier.
+#[test]
+fn every_multiplier_is_the_same_in_whatever_order_it_is_computed() {
+    let wide = Builder::new(8, [3, 24, 18], Sides::Shared, 0)
+        .conv(64, (3, 3), (1, 1), true)
+        .conv(64, (3, 3), (1, 1), true)
+        .pool((2, 2))
+        .conv(64, (3, 3), (1, 1), false)
+        .head(&[]);
+    for (name, net) in zoo().into_iter().chain([("wide", wide)]) {
+        for layer in quantised(&net).trunk {
+            let QuantisedLayer::Conv(conv) = layer else { continue };
+            let (x, y) = (conv.input.scale, conv.output.scale);
+            for w in conv.weight_scale {
+                let multiplier = (x * w) / y;
+                assert_eq!(
+                    [(w * x) * (1.0 / y), w * (x * (1.0 / y))],
+                    [multiplier; 2],
+                    "{name}: {x} {w} {y}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn int8_stays_close_to_f32() {
+    for (name, mut net) in zoo() {
+        let logits: Vec<_> = coils(&net, 0..64).iter().map(|(i, s)| net.forward(i, s)).collect();
+        nets::spread_logits(&mut net, &logits);
+        let found = parity::compare(&float::to_onnx(&net), &quantised(&net).to_onnx(), coils(&net, 300..340));
+        let parity = found.unwrap();
+        println!("{name}: {parity:?}");
+        assert!(parity.mean < 0.02 && parity.mean > 0.0, "{name}: {parity:?}");
+    }
+}
+
+#[test]
+fn the_bias_makes_good_what_rounding_the_weights_shifts() {
+    let (_, net) = zoo().swap_remove(1);
+    let ranges = calibrate::observe(&net, coils(&net, 0..16)).unwrap();
+    let mut blind = ranges.clone();
+    blind.layers.iter_mut().for_each(|l| l.mean_input.iter_mut().for_each(|m| *m = 0.0));
+    let shift = |ranges| {
+        let q = quantise::quantise(&net, ranges).unwrap();
+        let QuantisedLayer::Conv(conv) = &q.trunk[0] else { panic!("a convolution") };
+        let TrunkLayer::Conv(float) = &net.trunk[0] else { panic!("a convolution") };
+        let taps = 9 * net.image[0];
+        let channel = |o: usize| {
+            let step = f64::from(conv.weight_scale[o]);
+            let real: f64 = (0..taps)
+                .map(|i| {
+                    let w = f64::from(conv.weight[o * taps + i]) * step * f64::from(q.gain[i / 9]);
+                    (w - f64::from(float.weight[o * taps + i])) * ranges_mean(&net, i)
+                })
+                .sum();
+            (real + f64::from(conv.bias[o]) * step - f64::from(float.bias[o])).abs()
+        };
+        (0..float.out).map(channel).sum::<f64>()
+    };
+    let (made_good, left) = (shift(&ranges), shift(&blind));
+    assert!(made_good < left / 5.0, "{made_good} {left}");
+}
+
+/// The mean input under a weight of the first convolution, from the definition.
+fn ranges_mean(net: &FoldedNet, tap: usize) -> f64 {
+    let (c, ky, kx) = (tap / 9, tap / 3 % 3, tap % 3);
+    let (height, width) = (net.image[1], net.image[2] / 2);
+    let (mut sum, mut n) = (0.0, 0.0);
+    for (image, _) in coils(net, 0..16) {
+        for at in 0..2 * height * width {
+            let (s, y, x) = (at / (height * width), at / width % height + ky, at % width + kx);
+            let inside = (1..=height).contains(&y) && (1..=width).contains(&x);
+            if inside {
+                sum += f64::from(image[(c * height + y - 1) * 2 * width + s * width + x - 1]);
+            }
+            n += 1.0;
+        }
+    }
+    sum / n
+}
+
+#[test]
+fn the_measured_mean_under_each_weight_is_the_mean() {
+    let (_, net) = zoo().swap_remove(1);
+    let ranges = calibrate::observe(&net, coils(&net, 0..16)).unwrap();
+    for (i, found) in ranges.layers[0].mean_input.iter().enumerate() {
+        assert!((found - ranges_mean(&net, i)).abs() < 1e-6, "{i}: {found}");
+    }
+}
+
+#[test]
+fn a_pool_before_the_first_convolution_and_a_dead_channel_are_exported() {
+    let mut net = Builder::new(6, [2, 12, 8], Sides::Image, 0)
+        .pool((2, 1))
+        .conv(3, (3, 3), (1, 1), true)
+        .pool((2, 2))
+        .conv(3, (3, 3), (1, 1), true)
+        .head(&[]);
+    let TrunkLayer::Conv(conv) = &mut net.trunk[1] else { panic!("a convolution") };
+    conv.weight[..18].fill(0.0);
+    conv.bias[0] = -1.0;
+    let mut coils = coils(&net, 0..20);
+    coils.iter_mut().for_each(|(image, _)| image[96..].fill(0.0));
+    let ranges = calibrate::observe(&net, coils.clone()).unwrap_or_else(|e| panic!("{e}"));
+    let onnx = quantise::to_onnx(&net, &ranges).unwrap();
+    let parity = parity::compare(&float::to_onnx(&net), &onnx, coils).unwrap();
+    assert!(parity.mean < 0.01, "{parity:?}");
+}
+
+#[test]
+fn what_cannot_be_quantised_is_refused() {
+    let net = Builder::new(7, [1, 8, 8], Sides::Image, 0).pool((2, 2)).head(&[]);
+    let ranges = calibrate::observe(&net, coils(&net, 0..2)).unwrap();
+    assert_eq!(quantise::to_onnx(&net, &ranges), Err(QuantiseError::NoConvolution));
+    let (_, other) = zoo().swap_remove(0);
+    let wrong = quantise::to_onnx(&other, &ranges);
+    assert_eq!(wrong, Err(QuantiseError::OtherRanges { ranges: (1, 1), net: (2, 4) }));
+    let mut broken = other.clone();
+    let ranges = calibrate::observe(&other, coils(&other, 0..2)).unwrap();
+    if let TrunkLayer::Conv(conv) = &mut broken.trunk[2] {
+        conv.weight[3] = f32::NAN;
+    }
+    assert_eq!(quantise::to_onnx(&broken, &ranges), Err(QuantiseError::NotFinite(2)));
+}
+
+#[test]
+fn calibration_wants_coils_that_are_numbers_and_fit() {
+    let (_, net) = zoo().swap_remove(0);
+    let none: [(Vec<f32>, Vec<f32>); 0] = [];
+    assert!(matches!(calibrate::observe(&net, none), Err(calibrate::CalibrateError::NoCoils)));
+    let mut bad = coils(&net, 0..2);
+    bad[1].0[7] = f32::NAN;
+    assert!(matches!(calibrate::observe(&net, bad.clone()), Err(calibrate::CalibrateError::NotFinite(1))));
+    bad[0].1.pop();
+    let short = calibrate::observe(&net, bad.clone());
+    assert!(matches!(
+        short,
+        Err(calibrate::CalibrateError::Run { coil: 0, source: RuntimeError::Inputs { .. } })
+    ));
+}
+
+#[test]
+fn the_gate_refuses_another_network_and_says_by_how_much() {
+    let (_, net) = zoo().swap_remove(0);
+    let (float, other) = (float::to_onnx(&net), {
+        let mut other = net.clone();
+        other.head.iter_mut().for_each(|d| d.bias.iter_mut().for_each(|b| *b += 1.0));
+        let last = other.head.len() - 1;
+        other.head[last].bias[0] -= 3.0;
+        quantised(&other).to_onnx()
+    });
+    let parity = parity::compare(&float, &other, coils(&net, 0..8)).unwrap();
+    let refused = parity.within(parity::Limits::default()).unwrap_err().to_string();
+    assert!(refused.contains("off in the mean") && refused.contains("8 coils"), "{refused}");
+    let same = parity::compare(&float, &float, coils(&net, 0..8)).unwrap();
+    assert_eq!(same.within(parity::Limits::default()).unwrap().max, 0.0);
+    let none: [(Vec<f32>, Vec<f32>); 0] = [];
+    assert!(matches!(parity::compare(&float, &float, none), Err(parity::ParityError::NoCoils)));
+}
+
+#[test]
+fn a_file_that_is_no_model_is_an_error() {
+    for bytes in [&b"not a model"[..], &[]] {
+        assert!(matches!(Runtime::load(bytes), Err(RuntimeError::Load(_))));
+    }
+}
