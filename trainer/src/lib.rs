@@ -2,7 +2,7 @@
 //!
 //! [`data`] reads labelled coils and keeps gold apart, [`nn`], [`nets`] and [`fit`] are the training engine,
 //! [`run`] is the procedure from settings to thresholds, [`score`] says how good it is, [`export`] writes
-//! ONNX, and [`simulate`] makes coils where there are none.
+//! ONNX, [`release`] signs, and [`simulate`] makes coils where there are none.
 
 pub mod cmd;
 pub mod data;
@@ -10,6 +10,7 @@ pub mod export;
 pub mod fit;
 pub mod nets;
 pub mod nn;
+pub mod release;
 pub mod run;
 pub mod score;
 pub mod simulate;

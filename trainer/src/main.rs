@@ -17,6 +17,10 @@ struct Cli {
 enum Command {
     Train(cmd::train::TrainArgs),
     Evaluate(cmd::evaluate::EvaluateArgs),
+    #[command(subcommand)]
+    Bundle(cmd::bundle::BundleCommand),
+    Keygen(cmd::keygen::KeygenArgs),
+    Parity(cmd::parity::ParityArgs),
     Simulate(cmd::simulate::SimulateArgs),
 }
 
@@ -28,6 +32,9 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Train(args) => cmd::train::run(&args),
         Command::Evaluate(args) => cmd::evaluate::run(&args),
+        Command::Bundle(command) => cmd::bundle::run(&command),
+        Command::Keygen(args) => cmd::keygen::run(&args),
+        Command::Parity(args) => cmd::parity::run(&args),
         Command::Simulate(args) => cmd::simulate::run(&args),
     };
     match done {

@@ -19,6 +19,7 @@ mod train;
 
 pub use config::{ChannelConfig, PolicyConfig, PrepareConfig, RunConfig};
 pub use folder::{Member, RunFolder};
+pub(crate) use folder::write_whole;
 pub use policy::policy;
 pub use record::RunRecord;
 pub use source::CoilSource;

@@ -1,5 +1,8 @@
 //! The program's subcommands, a file each: arguments in, library calls, words for people out.
 
+pub mod bundle;
 pub mod evaluate;
+pub mod keygen;
+pub mod parity;
 pub mod simulate;
 pub mod train;

@@ -1,0 +1,134 @@
+//! `bundle`: from a run to a signed bundle, and what is in one.
+
+use super::keygen::password;
+use crate::release::{BuildOptions, SecretKey, build};
+use crate::run::RunFolder;
+use anyhow::Context;
+use clap::Subcommand;
+use coilsight_models::bundle::{Place, Unverified};
+use jiff::Timestamp;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+/// Model bundles: build and look into them.
+#[derive(Debug, Subcommand)]
+pub enum BundleCommand {
+    /// Quantise a finished run's networks, check them, and sign them as a bundle.
+    Build {
+        /// The run's folder.
+        run: PathBuf,
+        /// The secret key that signs (`coilsight-trainer keygen`).
+        #[arg(long, value_name = "NAME.key")]
+        key: PathBuf,
+        /// The bundle to write.
+        #[arg(long, value_name = "FILE.coilbundle")]
+        out: PathBuf,
+        /// The release counter: larger than that of every bundle before.
+        #[arg(long)]
+        release: u64,
+        /// The plant it is for; `*` for any.
+        #[arg(long, default_value = "*")]
+        plant: String,
+        /// A line it is for; may be repeated; `*` for any.
+        #[arg(long = "line", default_value = "*")]
+        lines: Vec<String>,
+        /// When it is built, instead of now: equal inputs then give equal bytes, but for the signature.
+        #[arg(long, value_name = "RFC3339")]
+        created_at: Option<Timestamp>,
+        /// Print what was built as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a bundle says of itself. Nothing is checked: that is `coilsight-agent bundle verify`.
+    Inspect {
+        /// The bundle.
+        bundle: PathBuf,
+        /// Put the manifest and the signatures into this folder, for `minisign -V` to check.
+        #[arg(long, value_name = "DIR")]
+        extract: Option<PathBuf>,
+        /// Print the manifest as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Carries the subcommand out.
+pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
+    match command {
+        BundleCommand::Build { run, key, out, release, plant, lines, created_at, json } => {
+            let place = |text: &String| Place::try_from(text.clone()).context("a plant's or line's name");
+            let options = BuildOptions {
+                release: *release,
+                plant: place(plant)?,
+                lines: lines.iter().map(place).collect::<Result<_, _>>()?,
+                now: created_at.unwrap_or_else(Timestamp::now),
+            };
+            let key = SecretKey::open(key, password)?;
+            let built = build(&RunFolder::open(run)?, &key, &options, out)?;
+            if *json {
+                let parity = &built.parity;
+                let (fingerprint, bytes) = (built.fingerprint.to_string(), built.bytes);
+                let told = serde_json::json!({ "fingerprint": fingerprint, "bytes": bytes, "parity": parity });
+                println!("{told}");
+                return Ok(());
+            }
+            println!("{} release {release}, {} bytes, {}", out.display(), built.bytes, built.fingerprint);
+            for (i, p) in built.parity.iter().enumerate() {
+                println!(
+                    "member {i}: P(NOK) of int8 differs from f32 by {:.4} in the mean and {:.4} at most, on {} coils",
+                    p.mean, p.max, p.coils
+                );
+            }
+            Ok(())
+        }
+        BundleCommand::Inspect { bundle, extract, json } => inspect(bundle, extract.as_deref(), *json),
+    }
+}
+
+fn inspect(path: &Path, extract: Option<&Path>, json: bool) -> anyhow::Result<()> {
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let bundle = Unverified::read(BufReader::new(file))?;
+    let (front, claimed) = (bundle.front(), bundle.claimed());
+    if let Some(folder) = extract {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let write = |name: String, bytes: &[u8]| {
+            let file = folder.join(name);
+            std::fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))
+        };
+        write("manifest.json".into(), front.manifest_bytes())?;
+        for (i, signature) in front.signatures().iter().enumerate() {
+            write(format!("manifest.json.{i}.minisig"), signature.as_str().as_bytes())?;
+        }
+    }
+    if json {
+        println!("{}", serde_json::to_string_pretty(claimed)?);
+        return Ok(());
+    }
+    println!("Not verified; this is what it says of itself:");
+    println!("  {} release {}, built {}", claimed.name, claimed.release, claimed.created_at);
+    let lines: Vec<String> = claimed.lines.iter().map(ToString::to_string).collect();
+    println!("  for plant {}, lines {}; agent {} or later", claimed.plant, lines.join(", "), claimed.requires_agent);
+    for signature in front.signatures() {
+        println!("  signed with key {}: {}", signature.key_id(), signature.trusted_comment());
+    }
+    for model in &claimed.models {
+        println!("  model {} ({}), weight {}", model.name, model.kind, model.weight);
+    }
+    for (class, t) in ["A", "B", "C"].iter().zip([claimed.policy.a, claimed.policy.b, claimed.policy.c]) {
+        println!(
+            "  class {class}: NOK from P(NOK) {:.3}, REVIEW from {:.3} to {:.3}",
+            t.nok_from, t.review_from, t.review_to
+        );
+    }
+    let p = &claimed.provenance;
+    println!("  trained on {} coils ({} NOK) of {}, {}", p.coils, p.nok, p.set_name, p.weight_origin);
+    for (name, m) in &p.metrics {
+        println!("  {name}: {:.3} [{:.3}, {:.3}]", m.value, m.low, m.high);
+    }
+    for file in &claimed.files {
+        println!("  {} {} bytes", file.name, file.length);
+    }
+    println!("  fingerprint {}", front.fingerprint());
+    Ok(())
+}
