@@ -32,8 +32,8 @@ fn main() -> anyhow::Result<()> {
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder)?;
     let nets = [
-        ("default", nets::default_net(1, Sides::Image, 0)),
-        ("default_shared_side", nets::default_net(2, Sides::Shared, 6)),
+        ("default", default_net(1, Sides::Image, 0)),
+        ("default_shared_side", default_net(2, Sides::Shared, 6)),
         ("one_channel_each", one_channel_each()),
         ("without_relu", without_relu()),
     ];
@@ -43,6 +43,19 @@ fn main() -> anyhow::Result<()> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     std::fs::write(folder.join("cases.json"), serde_json::to_vec(&cases)?)?;
     Ok(())
+}
+
+/// The default encoder: ten 3 x 3 convolutions, an average pool after each second one.
+fn default_net(seed: u64, sides: Sides, side: usize) -> FoldedNet {
+    let mut builder = nets::Builder::new(seed, [3, 264, 18], sides, side);
+    let narrow = if sides == Sides::Shared { 3 } else { 4 };
+    for (i, filters) in [16, 24, 32, 48, 64].into_iter().enumerate() {
+        builder = builder.conv(filters, (3, 3), (1, 1), true).conv(filters, (3, 3), (1, 1), true);
+        if i < 4 {
+            builder = builder.pool(if i < narrow { (2, 2) } else { (2, 1) });
+        }
+    }
+    builder.head(&[])
 }
 
 fn one_channel_each() -> FoldedNet {
@@ -82,13 +95,14 @@ fn probe(name: &'static str, mut net: FoldedNet, folder: &Path, coils: u64) -> a
     println!("{name}: {CALIBRATION} coils calibrated in {calibrated:.1?}; {parity:?}");
 
     let write = |kind: &str, bytes: &[u8]| std::fs::write(folder.join(format!("{name}.{kind}")), bytes);
-    let bytes = |part: &dyn Fn(&(Vec<f32>, Vec<f32>)) -> Vec<f32>| -> Vec<u8> {
-        coils.iter().flat_map(part).flat_map(f32::to_le_bytes).collect()
+    let (images, sides): (Vec<_>, Vec<_>) = coils.iter().map(|(i, s)| (i.as_slice(), s.as_slice())).unzip();
+    let bytes = |values: &[&[f32]]| {
+        values.iter().copied().flatten().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>()
     };
     write("f32.onnx", &float)?;
     write("int8.onnx", &int8)?;
-    write("images", &bytes(&|c| c.0.clone()))?;
-    write("sides", &bytes(&|c| c.1.clone()))?;
+    write("images", &bytes(&images))?;
+    write("sides", &bytes(&sides))?;
     let run = |kind: &str, onnx: &[u8]| -> anyhow::Result<Vec<f64>> {
         let mut tract = Runtime::load(onnx)?;
         let (mut p, mut times) = (Vec::new(), Vec::new());

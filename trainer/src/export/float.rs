@@ -67,7 +67,8 @@ pub(super) fn head(graph: &mut Graph, net: &FoldedNet, map: &Value) {
     let mut x = graph.concat("features", 1, &features);
     let last = net.head.len().checked_sub(1).expect("a head has at least one layer");
     for (i, dense) in net.head.iter().enumerate() {
-        x = gemm(graph, if i == last { "logits".to_owned() } else { format!("head.{i}") }, &x, dense);
+        let name = if i == last { "logits".to_owned() } else { format!("head.{i}") };
+        x = gemm(graph, &name, &x, dense);
     }
     graph.output(&x, &[1, net.head[last].bias.len()]);
 }
@@ -93,14 +94,14 @@ fn float_conv(graph: &mut Graph, name: &str, x: &Value, conv: &FoldedConv) -> Va
     }
 }
 
-fn gemm(graph: &mut Graph, name: String, x: &Value, dense: &Dense) -> Value {
+fn gemm(graph: &mut Graph, name: &str, x: &Value, dense: &Dense) -> Value {
     let (out, input) = (dense.bias.len(), dense.weight.len() / dense.bias.len());
     let weight = graph.constant(&format!("{name}.weight"), &[out, input], &dense.weight);
     let bias = graph.constant(&format!("{name}.bias"), &[out], &dense.bias);
     if dense.relu {
         let sum = graph.gemm(&format!("{name}.gemm"), x, &weight, &bias);
-        graph.relu(&name, &sum)
+        graph.relu(name, &sum)
     } else {
-        graph.gemm(&name, x, &weight, &bias)
+        graph.gemm(name, x, &weight, &bias)
     }
 }

@@ -81,7 +81,9 @@ impl Graph {
     pub fn constant<T: Element>(&mut self, name: &str, shape: &[usize], values: &[T]) -> Value {
         assert_eq!(shape.iter().product::<usize>(), values.len(), "constant {name}: shape and values");
         let mut raw_data = Vec::with_capacity(std::mem::size_of_val(values));
-        values.iter().for_each(|v| v.put(&mut raw_data));
+        for v in values {
+            v.put(&mut raw_data);
+        }
         self.proto.initializer.push(TensorProto {
             name: name.to_owned(),
             dims: dims(shape),

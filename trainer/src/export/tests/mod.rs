@@ -230,7 +230,9 @@ fn a_pool_before_the_first_convolution_and_a_dead_channel_are_exported() {
     conv.weight[..18].fill(0.0);
     conv.bias[0] = -1.0;
     let mut coils = coils(&net, 0..20);
-    coils.iter_mut().for_each(|(image, _)| image[96..].fill(0.0));
+    for (image, _) in &mut coils {
+        image[96..].fill(0.0);
+    }
     let ranges = calibrate::observe(&net, coils.clone()).unwrap_or_else(|e| panic!("{e}"));
     let onnx = quantise::to_onnx(&net, &ranges).unwrap();
     let parity = parity::compare(&float::to_onnx(&net), &onnx, coils).unwrap();

@@ -54,19 +54,6 @@ fn uniform(rng: &mut ChaCha8Rng, n: usize, limit: f32) -> Vec<f32> {
     (0..n).map(|_| rng.random_range(-limit..limit)).collect()
 }
 
-/// The default encoder: ten 3 x 3 convolutions, an average pool after each second one.
-pub fn default_net(seed: u64, sides: Sides, side: usize) -> FoldedNet {
-    let mut builder = Builder::new(seed, [3, 264, 18], sides, side);
-    let narrow = if sides == Sides::Shared { 3 } else { 4 };
-    for (i, filters) in [16, 24, 32, 48, 64].into_iter().enumerate() {
-        builder = builder.conv(filters, (3, 3), (1, 1), true).conv(filters, (3, 3), (1, 1), true);
-        if i < 4 {
-            builder = builder.pool(if i < narrow { (2, 2) } else { (2, 1) });
-        }
-    }
-    builder.head(&[])
-}
-
 /// A coil: slow waves along the strip, noise, some flaws; a last channel of three or more holds gaps (0 or 1).
 pub fn coil(seed: u64, [channels, height, width]: [usize; 3]) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
