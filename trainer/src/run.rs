@@ -18,10 +18,10 @@ mod source;
 mod train;
 
 pub use config::{ChannelConfig, PolicyConfig, PrepareConfig, RunConfig};
-pub use folder::{Member, RunFolder};
 pub(crate) use folder::write_whole;
+pub use folder::{Member, RunFolder};
 pub use policy::policy;
 pub use record::RunRecord;
 pub use source::CoilSource;
-pub use train::train;
 pub(crate) use train::hex;
+pub use train::train;

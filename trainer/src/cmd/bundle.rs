@@ -69,7 +69,8 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
             if *json {
                 let parity = &built.parity;
                 let (fingerprint, bytes) = (built.fingerprint.to_string(), built.bytes);
-                let told = serde_json::json!({ "fingerprint": fingerprint, "bytes": bytes, "parity": parity });
+                let told =
+                    serde_json::json!({ "fingerprint": fingerprint, "bytes": bytes, "parity": parity });
                 println!("{told}");
                 return Ok(());
             }
@@ -108,7 +109,12 @@ fn inspect(path: &Path, extract: Option<&Path>, json: bool) -> anyhow::Result<()
     println!("Not verified; this is what it says of itself:");
     println!("  {} release {}, built {}", claimed.name, claimed.release, claimed.created_at);
     let lines: Vec<String> = claimed.lines.iter().map(ToString::to_string).collect();
-    println!("  for plant {}, lines {}; agent {} or later", claimed.plant, lines.join(", "), claimed.requires_agent);
+    println!(
+        "  for plant {}, lines {}; agent {} or later",
+        claimed.plant,
+        lines.join(", "),
+        claimed.requires_agent
+    );
     for signature in front.signatures() {
         println!("  signed with key {}: {}", signature.key_id(), signature.trusted_comment());
     }

@@ -124,7 +124,8 @@ fn by_bundle(args: &EvaluateArgs, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Po
     ensure!(!args.trust.is_empty(), "say whose bundle is believed: --trust KEY.pub");
     let mut keys = Vec::new();
     for path in &args.trust {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         keys.push((path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), text));
     }
     let keys = TrustedKeys::new(keys)?;

@@ -2,7 +2,7 @@
 
 use crate::data::coils::{CoilSet, LabelledCoil};
 use crate::data::gold::load_for_training;
-use crate::export::runtime::Runtime;
+use crate::export::runtime::{Runtime, p_nok};
 use crate::export::{calibrate, float, quantise};
 use crate::fit::predict;
 use crate::run::{CoilSource, Member, RunFolder, RunRecord};
@@ -108,12 +108,14 @@ pub fn run(args: &ParityArgs) -> anyhow::Result<()> {
             found.f32_to_int8_p_mean += off / nok.len() as f64;
             found.f32_to_int8_p_max = found.f32_to_int8_p_max.max(off);
             let order = set.coils[*item].order;
-            let is_nok = |p| judge(Some(p), order.as_ref(), vec![], &record.policy).by_score == Some(Verdict::Nok);
+            let is_nok =
+                |p| judge(Some(p), order.as_ref(), vec![], &record.policy).by_score == Some(Verdict::Nok);
             (by_f32[*item], by_int8[*item]) = (is_nok(f32_p[k]), is_nok(int8_p[k]));
         }
     }
     bar.finish_and_clear();
-    let score = |called: &[bool]| f1(&Confusion::count(nok.iter().copied().zip(called.iter().copied())), Class::Nok);
+    let score =
+        |called: &[bool]| f1(&Confusion::count(nok.iter().copied().zip(called.iter().copied())), Class::Nok);
     found.coils = nok.len();
     (found.f32_f1_nok, found.int8_f1_nok) = (score(&by_f32), score(&by_int8));
     for ((f, i), nok) in by_f32.iter().zip(&by_int8).zip(&nok) {
@@ -132,13 +134,19 @@ fn tell(found: &Found, json: bool) -> anyhow::Result<()> {
     }
     let f1 = |v: Option<f64>| v.map_or_else(|| "-".into(), |v| format!("{v:.4}"));
     println!("{} coils, each judged by networks that have not seen it", found.coils);
-    println!("training engine to f32 ONNX: logits within {:.1e}, P(NOK) within {:.1e}",
-        found.engine_to_f32_logit, found.engine_to_f32_p);
-    println!("f32 to int8: P(NOK) {:.4} off in the mean, {:.4} at most",
-        found.f32_to_int8_p_mean, found.f32_to_int8_p_max);
+    println!(
+        "training engine to f32 ONNX: logits within {:.1e}, P(NOK) within {:.1e}",
+        found.engine_to_f32_logit, found.engine_to_f32_p
+    );
+    println!(
+        "f32 to int8: P(NOK) {:.4} off in the mean, {:.4} at most",
+        found.f32_to_int8_p_mean, found.f32_to_int8_p_max
+    );
     println!("F1(NOK): f32 {}, int8 {}", f1(found.f32_f1_nok), f1(found.int8_f1_nok));
-    println!("NOK decisions of f32: {}; int8 lost {} of them ({} truly NOK) and made {} others",
-        found.f32_nok_decisions, found.lost, found.lost_true, found.gained);
+    println!(
+        "NOK decisions of f32: {}; int8 lost {} of them ({} truly NOK) and made {} others",
+        found.f32_nok_decisions, found.lost, found.lost_true, found.gained
+    );
     Ok(())
 }
 
@@ -155,23 +163,21 @@ fn export(
     Ok([float::to_onnx(net), quantise::to_onnx(net, &calibrate::observe(net, prepared)?)?])
 }
 
-/// Inputs and scores for another runtime to check: plain little-endian f32.
+/// Inputs and scores for another runtime to check, in the form of `trainer/examples/export_probe.rs`.
 #[derive(Default)]
 struct Probe {
-    coils: usize,
     image: Vec<f32>,
     side: Vec<f32>,
-    logits: [Vec<f32>; 2],
+    p_f32: Vec<f64>,
+    p_int8: Vec<f64>,
 }
 
 impl Probe {
     fn add(&mut self, image: &[f32], side: &[f32], logits: [[f32; 2]; 2]) {
-        self.coils += 1;
         self.image.extend(image);
         self.side.extend(side);
-        for (all, one) in self.logits.iter_mut().zip(logits) {
-            all.extend(one);
-        }
+        self.p_f32.push(p_nok(logits[0][0], logits[0][1]));
+        self.p_int8.push(p_nok(logits[1][0], logits[1][1]));
     }
 
     fn write(&self, folder: &Path, files: &[Vec<u8>; 2], record: &RunRecord) -> anyhow::Result<()> {
@@ -181,16 +187,14 @@ impl Probe {
             std::fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))
         };
         let raw = |v: &[f32]| v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
-        write("f32.onnx", &files[0])?;
-        write("int8.onnx", &files[1])?;
-        write("image.f32", &raw(&self.image))?;
-        write("side.f32", &raw(&self.side))?;
-        write("f32-logits.f32", &raw(&self.logits[0]))?;
-        write("int8-logits.f32", &raw(&self.logits[1]))?;
-        let about = serde_json::json!({
-            "coils": self.coils, "image": record.prepare.image_shape(), "side": record.prepare.side.len(),
-            "calibration": record.calibration,
+        write("run.f32.onnx", &files[0])?;
+        write("run.int8.onnx", &files[1])?;
+        write("run.images", &raw(&self.image))?;
+        write("run.sides", &raw(&self.side))?;
+        let case = serde_json::json!({
+            "name": "run", "image": record.prepare.image_shape(), "side": record.prepare.side.len(),
+            "p_f32": self.p_f32, "p_int8": self.p_int8,
         });
-        write("probe.json", &serde_json::to_vec_pretty(&about)?)
+        write("cases.json", &serde_json::to_vec_pretty(&[case])?)
     }
 }

@@ -35,13 +35,14 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
         .with_context(|| format!("set {} of {} is not trained on", config.set, args.data.display()))?;
     let folder = RunFolder::begin(&args.out, &config)?;
     let networks = (config.folds + 1) * config.members;
-    let bar = ProgressBar::new((networks * config.fit.epochs) as u64).with_style(ProgressStyle::with_template(
-        "{bar:30} {pos}/{len} epochs, {elapsed} gone, {eta} to go  {msg}",
-    )?);
+    let bar = ProgressBar::new((networks * config.fit.epochs) as u64).with_style(
+        ProgressStyle::with_template("{bar:30} {pos}/{len} epochs, {elapsed} gone, {eta} to go  {msg}")?,
+    );
     bar.set_message(format!("{} coils, {} NOK", set.coils.len(), set.nok()));
     let mut progress = |member: Member, report: &EpochReport| {
         let of = member.fold.map_or_else(|| "final".into(), |fold| format!("fold {}", fold + 1));
-        let begun = (member.fold.unwrap_or(config.folds) * config.members + member.number) * config.fit.epochs;
+        let begun =
+            (member.fold.unwrap_or(config.folds) * config.members + member.number) * config.fit.epochs;
         bar.set_position((begun + report.epoch + 1) as u64);
         let measure = report.measure.map_or_else(String::new, |m| format!(", average precision {m:.3}"));
         bar.set_message(format!("{of}: loss {:.4}{measure}", report.train_loss));

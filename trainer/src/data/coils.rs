@@ -88,9 +88,8 @@ pub enum CoilSetError {
 }
 
 /// The table's columns.
-const COLUMNS: [&str; 8] = [
-    "index", "coil_id", "produced_at", "label", "nominal_g_m2", "tolerance_class", "width_mm", "length_m",
-];
+const COLUMNS: [&str; 8] =
+    ["index", "coil_id", "produced_at", "label", "nominal_g_m2", "tolerance_class", "width_mm", "length_m"];
 
 #[derive(Deserialize)]
 struct Row {
@@ -201,7 +200,8 @@ fn labelled(row: Row, mean: &[u16], std: &[u16]) -> Result<LabelledCoil, String>
     Ok(LabelledCoil {
         id: CoilId::new(row.coil_id).map_err(|error| error.to_string())?,
         produced_at: row.produced_at,
-        matrix: CoilMatrix::from_hundredths(mean.to_vec(), std.to_vec()).map_err(|error| error.to_string())?,
+        matrix: CoilMatrix::from_hundredths(mean.to_vec(), std.to_vec())
+            .map_err(|error| error.to_string())?,
         order: order().ok(),
         length_m: row.length_m,
         nok,

@@ -30,8 +30,9 @@ impl GoldGuard {
         for entry in std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if let Some(name) = name.strip_suffix(".csv").filter(|name| is_gold(name)) {
-                let set = CoilSet::load(folder, name)
-                    .with_context(|| format!("the gold set {name} must be readable to keep its coils apart"))?;
+                let set = CoilSet::load(folder, name).with_context(|| {
+                    format!("the gold set {name} must be readable to keep its coils apart")
+                })?;
                 guard.hashes.extend(set.coils.iter().map(|coil| coil.matrix.content_hash()));
             }
         }

@@ -114,8 +114,9 @@ fn sign(
     mut coils: Vec<GoldenCoil>,
     key: &SecretKey,
 ) -> anyhow::Result<Vec<u8>> {
-    let names: Vec<Id> =
-        (0..models.len()).map(|i| Id::new(format!("{}-{i}", record.config.name))).collect::<Result<_, _>>()?;
+    let names: Vec<Id> = (0..models.len())
+        .map(|i| Id::new(format!("{}-{i}", record.config.name)))
+        .collect::<Result<_, _>>()?;
     for coil in &mut coils {
         // A draft has no answers yet; whatever stands there is not looked at.
         names.iter().for_each(|name| {

@@ -19,7 +19,11 @@ pub struct SecretKey(minisign::SecretKey);
 pub fn generate(folder: &Path, name: &str, password: Option<&str>) -> anyhow::Result<(PathBuf, PathBuf)> {
     let (secret, public) = (folder.join(format!("{name}.key")), folder.join(format!("{name}.pub")));
     for file in [&secret, &public] {
-        ensure!(!file.exists(), "{} is there already: give another name, or put it away first", file.display());
+        ensure!(
+            !file.exists(),
+            "{} is there already: give another name, or put it away first",
+            file.display()
+        );
     }
     let pair = match password {
         Some(password) => KeyPair::generate_encrypted_keypair(Some(password.into())),
@@ -27,7 +31,11 @@ pub fn generate(folder: &Path, name: &str, password: Option<&str>) -> anyhow::Re
     }
     .context("no key pair could be made")?;
     let comment = format!("coilsight {name}, secret: never leaves this machine");
-    write_new(&secret, 0o600, &pair.sk.to_box(Some(&comment)).context("the key cannot be kept")?.to_string())?;
+    write_new(
+        &secret,
+        0o600,
+        &pair.sk.to_box(Some(&comment)).context("the key cannot be kept")?.to_string(),
+    )?;
     write_new(&public, 0o644, &pair.pk.to_box().context("the key cannot be kept")?.to_string())?;
     Ok((secret, public))
 }

@@ -123,7 +123,8 @@ impl RunConfig {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let named = self.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c));
+        let named =
+            self.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c));
         ensure!(
             named && self.name.starts_with(|c: char| c.is_ascii_alphanumeric()) && self.name.len() <= 48,
             "name is {:?}: give lower-case letters, digits, - and ., at most 48",

@@ -76,7 +76,8 @@ impl RunFolder {
     pub fn network(&self, member: Member, spec: &PrepareSpec) -> anyhow::Result<Cnn> {
         let file = self.member(member)?.join("model.safetensors");
         let network = Cnn::new(self.config()?.network, RunConfig::input(spec), 0)?;
-        let size = std::fs::metadata(&file).with_context(|| format!("no network at {}", file.display()))?.len();
+        let size =
+            std::fs::metadata(&file).with_context(|| format!("no network at {}", file.display()))?.len();
         ensure!(size <= params::MAX_FILE, "{} is too large for a network", file.display());
         let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         crate::nets::Model::params(&network).load(&bytes)?;
@@ -99,7 +100,10 @@ impl RunFolder {
 pub(crate) fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let cannot = || format!("cannot write {}", file.display());
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut beside = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
+    // Nothing written here is secret, and others (the line, a colleague) must read it.
+    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    let mut beside =
+        tempfile::Builder::new().permissions(readable).tempfile_in(folder).with_context(cannot)?;
     std::io::Write::write_all(&mut beside, bytes).with_context(cannot)?;
     beside.as_file().sync_all().with_context(cannot)?;
     beside.persist(file).with_context(cannot)?;
