@@ -37,8 +37,8 @@ pub fn place(e: &Evidence) -> String {
     let deviation =
         e.deviation_percent.map_or_else(String::new, |d| format!(", {d:+.0} % against the order"));
     format!(
-        "{:.0}-{:.0} m, {side}, {gauges}{deviation} (P(NOK) -{:.2} without it)",
-        e.from_m, e.to_m, e.weight
+        "{:.0}-{:.0} m, {side}, {gauges}{deviation} (P(NOK) {:.2} without it)",
+        e.from_m, e.to_m, e.p_nok_without
     )
 }
 

@@ -1,7 +1,8 @@
 //! Where on the strip the evidence lies: occlusion (Zeiler & Fergus 2014, section 4.1).
 //!
 //! A stretch is made unremarkable (the median of its side, gauge noise as usual) and the coil is judged
-//! again: what P(NOK) then loses, that stretch had given. It asks nothing of the models but scores, so it
+//! again: what the log-odds of NOK then lose, that stretch had given. (P(NOK) itself hardly moves where a
+//! coil has two flaws, for either is enough.) It asks nothing of the models but scores, so it
 //! serves every network. Coarse first, then finer where it mattered: about 60 judgements a coil, and only
 //! for coils that are not plainly OK.
 
@@ -14,8 +15,8 @@ use std::ops::Range;
 const STRETCHES: usize = 12;
 /// Most places that are told.
 const MOST: usize = 3;
-/// A place is told if it gives at least this share of P(NOK).
-const LEAST_SHARE: f64 = 0.1;
+/// A place is told if without it the odds of NOK fall at least by half.
+const LEAST: f64 = std::f64::consts::LN_2;
 
 /// A piece of the strip: chunks and columns of the matrix.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +34,8 @@ pub(super) fn find(
     p_nok: f64,
 ) -> Vec<Evidence> {
     let mut drop = |window: &Window| -> f64 {
-        judge.scores(&occlude(matrix, window), order).map_or(0.0, |without| p_nok - without.p_nok)
+        let without = judge.scores(&occlude(matrix, window), order);
+        without.map_or(0.0, |without| logit(p_nok) - logit(without.p_nok))
     };
     let mut found: Vec<(Window, f64)> = strongest(&coarse(), &mut drop);
     for (window, weight) in &mut found {
@@ -49,12 +51,23 @@ pub(super) fn find(
     let mut told: Vec<(Window, f64)> = Vec::new();
     for (window, weight) in found {
         let new = told.iter().all(|(other, _)| !overlaps(other, &window));
-        if new && weight >= LEAST_SHARE * p_nok && weight > 0.0 {
+        if new && weight >= LEAST {
             told.push((window, weight));
         }
     }
     let metre = length_m.unwrap_or(CHUNKS as f64) / CHUNKS as f64;
-    told.into_iter().map(|(window, weight)| evidence(matrix, order, &window, weight, metre)).collect()
+    told.into_iter()
+        .map(|(window, weight)| {
+            let p_nok_without = 1.0 / (1.0 + (weight - logit(p_nok)).exp());
+            Evidence { weight, p_nok_without, ..evidence(matrix, order, &window, metre) }
+        })
+        .collect()
+}
+
+/// Log-odds, kept finite.
+fn logit(p: f64) -> f64 {
+    let p = p.clamp(1e-12, 1.0 - 1e-12);
+    (p / (1.0 - p)).ln()
 }
 
 /// Stretches of each side, and thirds of each side over the whole length (streaks).
@@ -126,13 +139,7 @@ fn median(mut values: Vec<u16>) -> u16 {
     if values.is_empty() { 0 } else { *values.select_nth_unstable(middle).1 }
 }
 
-fn evidence(
-    matrix: &CoilMatrix,
-    order: Option<&Order>,
-    window: &Window,
-    weight: f64,
-    metres_a_chunk: f64,
-) -> Evidence {
+fn evidence(matrix: &CoilMatrix, order: Option<&Order>, window: &Window, metres_a_chunk: f64) -> Evidence {
     let read: Vec<f64> = window
         .chunks
         .clone()
@@ -145,7 +152,8 @@ fn evidence(
         to_m: window.chunks.end as f64 * metres_a_chunk,
         side: if window.columns.start < SIDE_GAUGES { Side::Top } else { Side::Bottom },
         gauges: window.columns.clone().map(Gauge::of_column).collect(),
-        weight,
+        weight: 0.0,
+        p_nok_without: 0.0,
         deviation_percent: order.filter(|_| !read.is_empty()).map(deviation),
     }
 }

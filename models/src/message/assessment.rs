@@ -93,8 +93,10 @@ pub struct Evidence {
     pub side: Side,
     /// Under these gauges.
     pub gauges: Vec<Gauge>,
-    /// By how much P(NOK) falls if this stretch is made unremarkable.
+    /// By how much the log-odds of NOK fall if this stretch is made unremarkable.
     pub weight: f64,
+    /// What P(NOK) would then be.
+    pub p_nok_without: f64,
     /// Mean deviation from the ordered weight there, in per cent; `null` without an order.
     pub deviation_percent: Option<f64>,
 }
