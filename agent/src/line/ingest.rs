@@ -6,7 +6,7 @@ use super::journal::Entry;
 use super::pass::{Given, OpenPass, PassKey};
 use super::{Line, Result};
 use crate::archive::OpenSegment;
-use coilsight_models::chunk::Row;
+use coilsight_models::chunk::{MAX_ROWS, Row};
 use coilsight_models::coil::CoilId;
 use coilsight_models::message::assessment::Assessment;
 use coilsight_models::message::inbound::{End, Inbound, Rows, Start, WholeCoil};
@@ -27,22 +27,24 @@ impl Line {
 
     fn start(&mut self, start: Start) -> Result<Fate> {
         let id = start.coil_id.clone();
-        match self.open.get(&id).map(|pass| pass.start.clone()) {
+        let open = self.open.get(&id).map(|pass| pass.start.clone());
+        if let Some(Some(first)) = &open
+            && first.at == start.at
+        {
             // Word for word the same, or the same pass with other order data: the first stands.
-            Some(Some(first)) if first.at == start.at => {
-                return Ok(if first == start {
-                    Fate::Duplicate
-                } else {
-                    Fate::SetAside(Reason::Contradicting)
-                });
-            }
-            // The same coil begins again: what was heard before is over, and its end was not heard.
-            Some(Some(_)) => self.close(&id)?,
-            Some(None) | None => {}
+            self.repeating.remove(&id);
+            return Ok(if *first == start { Fate::Duplicate } else { Fate::SetAside(Reason::Contradicting) });
         }
         if self.is_decided(&id, start.at)? {
+            // What follows repeats that pass, even if a later one of this coil is open: that one waits.
             self.repeating.insert(id.clone(), PassKey::Started(id, start.at));
             return Ok(Fate::Duplicate);
+        }
+        match open {
+            // The same coil begins again: what was heard before is over, and its end was not heard.
+            Some(Some(_)) => self.close(&id)?,
+            None if self.was_decided_without(&start)? => return Ok(Fate::SetAside(Reason::AfterDecision)),
+            Some(None) | None => {}
         }
         self.repeating.remove(&id);
         self.heard(&id)?;
@@ -63,7 +65,9 @@ impl Line {
         }
         let unknown =
             |row: &&Row| self.open.get(&id).is_none_or(|pass| pass.strip.at(row.position).is_none());
-        let new: Vec<Row> = batch.rows.iter().flatten().filter(unknown).copied().collect();
+        // What the strip has no room for is not journaled either.
+        let room = MAX_ROWS - self.open.get(&id).map_or(0, |pass| pass.strip.len()).min(MAX_ROWS);
+        let new: Vec<Row> = batch.rows.iter().flatten().filter(unknown).take(room).copied().collect();
         self.heard(&id)?;
         if !new.is_empty() {
             self.journal(&id, &Entry::Rows(new))?;
@@ -85,7 +89,15 @@ impl Line {
 
     fn end(&mut self, end: &End) -> Result<Fate> {
         let id = &end.coil_id;
-        if let Some(fate) = self.belongs_to_the_past(id)? {
+        let past = match self.belongs_to_the_past(id)? {
+            None if self.is_of_an_earlier_pass(end)? => Some(Fate::SetAside(Reason::AfterDecision)),
+            past => past,
+        };
+        if let Some(fate) = past {
+            if self.open.contains_key(id) {
+                // The repeated pass is over; what comes now is the open one's again.
+                self.repeating.remove(id);
+            }
             let told = self.last_decision(id)?.and_then(|decision| decision.length_m);
             let same = told == Some(end.length_m);
             return Ok(if same { Fate::Duplicate } else { fate });
@@ -129,13 +141,14 @@ impl Line {
         Ok(fate)
     }
 
-    /// What becomes of rows and ends of a coil that is not open but known: `None` if it is new.
+    /// What becomes of rows and ends of a coil that repeats a decided pass, or is known and not open:
+    /// `None` if they are news.
     fn belongs_to_the_past(&self, id: &CoilId) -> Result<Option<Fate>> {
-        if self.open.contains_key(id) {
-            return Ok(None);
-        }
         if self.repeating.contains_key(id) {
             return Ok(Some(Fate::Duplicate));
+        }
+        if self.open.contains_key(id) {
+            return Ok(None);
         }
         let known = !self.archive.passes_of(id.as_str())?.is_empty();
         Ok(known.then_some(Fate::SetAside(Reason::AfterDecision)))
@@ -145,14 +158,33 @@ impl Line {
         Ok(self.archive.pass(&PassKey::Started(id.clone(), at).to_string())?.is_some())
     }
 
+    /// Whether the coil ended so before its open pass began, and had an earlier one: that end, redelivered,
+    /// must not end this pass.
+    fn is_of_an_earlier_pass(&self, end: &End) -> Result<bool> {
+        let began = self.open.get(&end.coil_id).and_then(|pass| pass.start.as_ref()).map(|start| start.at);
+        let earlier = matches!((began, end.at), (Some(began), Some(ended)) if ended <= began);
+        Ok(earlier && !self.archive.passes_of(end.coil_id.as_str())?.is_empty())
+    }
+
+    /// Whether a start belongs to a pass that was decided without it: the coil's last pass had no start,
+    /// and was closed after this one's time.
+    fn was_decided_without(&self, start: &Start) -> Result<bool> {
+        let last = self.last_assessment(&start.coil_id)?;
+        Ok(last.is_some_and(|a| a.pass.is_none() && a.timing.closed_at.is_some_and(|at| start.at <= at)))
+    }
+
     /// The decision on the coil's last pass, unless its end was not heard.
     fn last_decision(&self, id: &CoilId) -> Result<Option<Assessment>> {
+        let ended = |a: &Assessment| !a.reasons.iter().any(|reason| reason.cause == Cause::NoEnd);
+        Ok(self.last_assessment(id)?.filter(ended))
+    }
+
+    fn last_assessment(&self, id: &CoilId) -> Result<Option<Assessment>> {
         let Some(key) = self.archive.passes_of(id.as_str())?.pop() else { return Ok(None) };
         let Some(decision) = self.archive.pass(&key)? else { return Ok(None) };
-        let read = serde_json::from_slice::<Assessment>(&decision.json)
-            .map_err(|source| super::Error::Assessment { decision_id: decision.decision_id, source })?;
-        let ended = !read.reasons.iter().any(|reason| reason.cause == Cause::NoEnd);
-        Ok(ended.then_some(read))
+        serde_json::from_slice(&decision.json)
+            .map(Some)
+            .map_err(|source| super::Error::Assessment { decision_id: decision.decision_id, source })
     }
 
     /// Notes that a coil was heard of; opens its pass if it has none.

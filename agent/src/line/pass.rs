@@ -120,9 +120,14 @@ impl OpenPass {
         self.order().and_then(Result::ok).map_or(MAX_READING, |order| order.max_reading())
     }
 
-    /// Whether nothing more is awaited: its end is known, and no chunk is unseen.
+    /// Whether nothing more is awaited: its end is known, no chunk is unseen, and the rows reach the end
+    /// (a late last batch may lie within the last chunk).
     pub fn is_complete(&self) -> bool {
-        self.given.is_some() || self.end.is_some_and(|length_m| self.strip.covers(length_m))
+        let whole = |length_m: f64| {
+            let seen_m = self.strip.seen_length_m();
+            seen_m.is_some_and(|seen_m| seen_m >= length_m) && self.strip.covers(length_m)
+        };
+        self.given.is_some() || self.end.is_some_and(whole)
     }
 }
 

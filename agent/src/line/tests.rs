@@ -3,6 +3,7 @@
 mod closing;
 mod crash;
 mod passes;
+mod redelivery;
 mod rows;
 
 use super::{Config, Judge, Line, NotTaken, Now, Publish, Unjudged};
@@ -140,7 +141,7 @@ fn rows(coil: &str, from: u32, to: u32, g_m2: f64) -> serde_json::Value {
 }
 
 fn end(coil: &str, length_m: f64) -> serde_json::Value {
-    json!({"coil_id": coil, "at": "2026-01-05T07:00:00Z", "length_m": length_m})
+    json!({"coil_id": coil, "at": "2026-01-05T09:00:00Z", "length_m": length_m})
 }
 
 const SIX: &str = "2026-01-05T06:00:00Z";
