@@ -1,0 +1,41 @@
+//! The real programs, as they are started at a line or at a desk.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// `coilsight-agent`.
+pub fn agent() -> Command {
+    Command::new(folder().join("coilsight-agent"))
+}
+
+/// `coilsight-trainer`.
+pub fn trainer() -> Command {
+    Command::new(folder().join("coilsight-trainer"))
+}
+
+/// Where the programs lie; built once a test process, in the profile that the tests are built in.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let this = std::env::current_exe().expect("a test knows its own file");
+        // target/PROFILE/deps/NAME-HASH
+        let folder = this.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").to_owned();
+        build(&folder);
+        folder
+    })
+}
+
+fn build(folder: &Path) {
+    // With the examples, features are resolved as for `cargo test`: nothing is compiled a second time.
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--workspace", "--bins", "--examples"]);
+    if folder.file_name().is_some_and(|profile| profile == "release") {
+        cargo.arg("--release");
+    }
+    if let Some(target) = folder.parent() {
+        cargo.arg("--target-dir").arg(target);
+    }
+    let status = cargo.current_dir(crate::root()).status().expect("cargo can be started");
+    assert!(status.success(), "the programs could not be built");
+}
