@@ -8,7 +8,7 @@ use crate::recording::Message;
 use crate::{replay, show, trust};
 use anyhow::Context;
 use coilsight_models::bundle::{Limits, TrustedKeys, Verified};
-use coilsight_models::coil::CoilMatrix;
+use coilsight_models::coil::{CoilId, CoilMatrix};
 use coilsight_models::message::assessment::Assessment;
 use coilsight_models::verdict::Verdict;
 use std::io::{IsTerminal, Write};
@@ -65,8 +65,8 @@ fn progress(terminal: bool, line: &Line, message: &Message, last: &mut Option<St
     if !terminal {
         return;
     }
-    let open: Vec<&str> = line.open_coils().map(|id| id.as_str()).collect();
-    let at = message.at.map_or_else(String::new, |at| at.to_string());
+    let open: Vec<&str> = line.open_coils().map(CoilId::as_str).collect();
+    let at = message.at.as_ref().map_or_else(String::new, ToString::to_string);
     let text = format!("\r\x1b[2K{at}  on the line: {}", open.join(", "));
     if last.as_ref() != Some(&text) {
         print!("{text}");

@@ -132,12 +132,11 @@ fn run_replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let bundle = trust::bundle(&args.bundle, &args.trust.keys()?, &args.line)?;
     let judge = Box::new(BundleJudge::open(&bundle)?);
     let temporary;
-    let state = match &args.state {
-        Some(folder) => folder,
-        None => {
-            temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
-            temporary.path()
-        }
+    let state = if let Some(folder) = &args.state {
+        folder
+    } else {
+        temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
+        temporary.path()
     };
     let line = replay::open(state, Config { id: args.line.clone(), ..Config::default() }, judge)?;
     let mut out = Stdout { json: args.json };

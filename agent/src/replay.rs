@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Messages between two syncs: nobody waits for an acknowledgement of a recording.
 const COMMIT_EVERY: usize = 64;
 /// A recorder's clock that jumps ahead by more than this was set, not passed.
-const LONGEST_PAUSE: Duration = Duration::from_secs(7 * 24 * 3600);
+const LONGEST_PAUSE: Duration = Duration::from_hours(7 * 24);
 
 /// What a replay leaves.
 #[derive(Clone, Debug)]

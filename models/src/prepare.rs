@@ -4,7 +4,7 @@
 //! do exactly that refuses the bundle. Only additions, multiplications, divisions and comparisons of
 //! `f32` are used, in a fixed order, so that every machine gives the same bits; golden files hold them.
 //!
-//! Version 1, in order: gaps are filled from their neighbours ([`fill`]); the ordered weight, or where
+//! Version 1, in order: gaps are filled from their neighbours ([`mod@fill`]); the ordered weight, or where
 //! there is no order the coil's own median, is the `nominal`; each channel is its [`Signal`], shifted,
 //! scaled and limited; the two sides are laid out; the side vector is made of the order data.
 

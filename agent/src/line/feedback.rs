@@ -1,5 +1,6 @@
 //! Beside the coil's way: inspectors' words, kept for ever, each once.
 
+use super::pass::short_hex;
 use super::{Line, Result};
 use crate::archive::FeedbackStored;
 use coilsight_models::message::inbound::Feedback;
@@ -27,7 +28,7 @@ impl Line {
         // Plain data: writing them to memory has no way to fail.
         let said = serde_json::to_vec(feedback).expect("feedback becomes JSON");
         let json = serde_json::to_vec(&record).expect("feedback becomes JSON");
-        let key: String = Sha256::digest(&said)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = short_hex(&Sha256::digest(&said));
         Ok(match self.archive.feedback(&key, &json)? {
             FeedbackStored::Known => Fate::Duplicate,
             FeedbackStored::Recorded if known => Fate::Used,

@@ -7,7 +7,7 @@ use coilsight_models::message::inbound::Start;
 use coilsight_models::tally::{Counts, Reason};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use std::fmt;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 /// A pass's name: gets one decision, ever.
@@ -53,7 +53,15 @@ pub fn decision_id(line: &str, pass: &PassKey) -> String {
     hash.update(line.as_bytes());
     hash.update(b"\0");
     hash.update(pass.to_string().as_bytes());
-    hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    short_hex(&hash.finalize())
+}
+
+/// The first 16 bytes of a hash, in hex.
+pub(super) fn short_hex(hash: &[u8]) -> String {
+    hash.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// What a gateway that chunks by itself sent.

@@ -3,6 +3,7 @@
 use super::normalise::Seen;
 use super::{Error, Line, Result};
 use crate::archive::{Decided, NewDecision, SegmentId};
+use coilsight_models::coil::CoilMatrix;
 use coilsight_models::message::assessment::Assessment;
 
 impl Line {
@@ -10,7 +11,7 @@ impl Line {
         let decision_id = &assessment.decision_id;
         let json = serde_json::to_vec(assessment)
             .map_err(|source| Error::Assessment { decision_id: decision_id.clone(), source })?;
-        let matrix = seen.matrix.as_ref().map(|matrix| matrix.to_bytes());
+        let matrix = seen.matrix.as_ref().map(CoilMatrix::to_bytes);
         let decided = self.archive.decide(NewDecision {
             decision_id,
             coil_id: assessment.coil_id.as_str(),

@@ -16,13 +16,13 @@ pub enum SignatureFault {
     /// Not UTF-8.
     #[error("it is not text")]
     NotText,
-    /// More than [`MAX_SIGNATURE`] bytes.
+    /// More than 16 KiB.
     #[error("it has {0} bytes, at most 16384 are allowed")]
     TooLong(usize),
     /// Not the four lines of a minisign signature, each ended by a line feed.
     #[error("it is not the four lines of a minisign signature file")]
     NotMinisign,
-    /// The first line, which no signature covers, is not [`UNTRUSTED_COMMENT`].
+    /// The first line, which no signature covers, is not the fixed one.
     #[error("its first line, which nothing protects, is not {UNTRUSTED_COMMENT:?}")]
     UntrustedComment,
     /// Signed without prehashing, as minisign did before 2021.

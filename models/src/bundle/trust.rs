@@ -28,7 +28,7 @@ pub enum KeyFault {
     /// One key twice would count as two signers.
     #[error("remove one of {0:?} and {1:?}: both are the same key")]
     SameKey(String, String),
-    /// No keys or more than [`MAX_KEYS`].
+    /// No keys, or more than 64.
     #[error("trust 1 to 64 keys, not {0}")]
     Count(usize),
     /// A number of signers that can never be met, or none.

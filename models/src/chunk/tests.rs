@@ -96,8 +96,8 @@ proptest! {
         let n = shuffled.len();
         for i in 0..n { shuffled.swap(i, (seed.wrapping_mul(i as u64 + 7) % n as u64) as usize); }
         let (mut a, mut b) = (Strip::default(), Strip::default());
-        unique.iter().for_each(|r| { a.add(r); });
-        shuffled.iter().for_each(|r| { b.add(r); });
+        for r in &unique { a.add(r); }
+        for r in &shuffled { b.add(r); }
         prop_assert_eq!(a.chunk(length, MAX_READING).matrix, b.chunk(length, MAX_READING).matrix);
     }
 
@@ -106,7 +106,7 @@ proptest! {
     fn every_row_ends_somewhere(rows in rows(), length in 1.0f64..500.0) {
         let mut strip = Strip::default();
         let mut fates = Counts::default();
-        rows.iter().for_each(|r| fates.add(strip.add(r)));
+        for r in &rows { fates.add(strip.add(r)); }
         prop_assert!(fates.adds_up());
         prop_assert_eq!(fates.used as usize, strip.len());
         let chunked = strip.chunk(length, MAX_READING);

@@ -1,6 +1,7 @@
 //! The same recording once more, and a process killed on the way: the same decisions, none twice.
 
 use super::{Decided, archived, play, program};
+use coilsight_models::coil::CoilMatrix;
 use coilsight_models::message::assessment::Assessment;
 use coilsight_tests::data;
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ fn told(decided: &BTreeMap<String, Decided>) -> BTreeMap<&str, (Assessment, Opti
         a.rows.duplicate = 0;
         a.rows.received = a.rows.used;
         a.rows.set_aside.clear();
-        (a, decided.matrix.as_ref().map(|matrix| matrix.to_bytes()))
+        (a, decided.matrix.as_ref().map(CoilMatrix::to_bytes))
     };
     decided.iter().map(|(id, decided)| (id.as_str(), one(decided))).collect()
 }

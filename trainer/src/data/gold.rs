@@ -118,7 +118,7 @@ impl Ledger {
         };
         BufReader::new(file)
             .lines()
-            .map(|line| Ok(serde_json::from_str(&line.with_context(unreadable)?).with_context(unreadable)?))
+            .map(|line| serde_json::from_str(&line.with_context(unreadable)?).with_context(unreadable))
             .collect()
     }
 

@@ -119,9 +119,9 @@ fn sign(
         .collect::<Result<_, _>>()?;
     for coil in &mut coils {
         // A draft has no answers yet; whatever stands there is not looked at.
-        names.iter().for_each(|name| {
+        for name in &names {
             coil.models.entry(name.clone()).or_insert(0.5);
-        });
+        }
     }
     let limits = Limits::default();
     let mut builder = Builder::new(manifest(record, options, &names)?);

@@ -90,6 +90,7 @@ mod tests {
 
     #[test]
     fn a_key_pair_signs_and_is_believed() {
+        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let (secret, public) = generate(folder.path(), "trainer", None).unwrap();
         let key = SecretKey::open(&secret, never).unwrap();
@@ -97,7 +98,6 @@ mod tests {
         assert_eq!(key.public().unwrap().lines().last(), public.lines().last());
         assert!(TrustedKeys::new([("trainer", public)]).is_ok());
         assert!(key.sign(b"manifest", "built").unwrap().contains("trusted comment: built"));
-        use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(generate(folder.path(), "trainer", None).unwrap_err().to_string().contains("there already"));
     }

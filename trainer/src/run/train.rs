@@ -37,13 +37,13 @@ pub fn train(
     write_calibration_set(set, folder)?;
     let mut run = Run { set, config, spec: &spec, folder, progress, parameters: 0 };
 
-    let mut margins = vec![vec![0.0; config.members]; set.coils.len()];
+    let mut margins = vec![Vec::with_capacity(config.members); set.coils.len()];
     for fold in 0..config.folds {
         let (held, seen): (Vec<usize>, Vec<usize>) = (0..folds.len()).partition(|i| folds[*i] == fold);
         for number in 0..config.members {
             let found = run.margins(Member { fold: Some(fold), number }, &seen, &held)?;
             for (item, margin) in held.iter().zip(found) {
-                margins[*item][number] = margin;
+                margins[*item].push(margin);
             }
         }
     }
@@ -229,5 +229,5 @@ fn write_calibration_set(set: &CoilSet, folder: &RunFolder) -> anyhow::Result<()
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

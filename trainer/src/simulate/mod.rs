@@ -8,12 +8,12 @@
 //! | module | what | source |
 //! |---|---|---|
 //! | [`wiping`] | coating weight from speed, pressure, distance and slot | Thornton & Graff 1976, Tuck 1983, Ellen & Tu 1984, Elsaadawy et al. 2007 |
-//! | [`line`] | speed, pressure and shape along a coil; the regulation of weight | common practice; plain integral control over a transport delay |
+//! | [`mod@line`] | speed, pressure and shape along a coil; the regulation of weight | common practice; plain integral control over a transport delay |
 //! | [`flaw`] | what goes wrong, where and how badly | the usual catalogue of galvanizing defects |
 //! | [`gauge`] | what is measured of it: noise, calibration, gaps | X-ray fluorescence gauges' counting noise |
 //! | [`inspector`] | OK or NOK, as an inspector rules | minimum at a single spot as in EN 10346, stricter and laxer by customer |
-//! | [`coil`] | one coil, from its seed | |
-//! | [`dataset`], [`recording`] | files of them | plant interface |
+//! | [`mod@coil`] | one coil, from its seed | |
+//! | [`dataset`], [`mod@recording`] | files of them | plant interface |
 //!
 //! Figures are round ones for a line of this kind; none was fitted to a plant's data. Full references:
 //! - J. A. Thornton, H. F. Graff, An analytical description of the jet finishing process for hot-dip metallic coatings
