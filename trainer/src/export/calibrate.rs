@@ -1,12 +1,14 @@
 //! What a network's activations look like on calibration coils: the ranges that int8 export quantises them in.
 //!
-//! The f32 export runs in tract with every trunk layer's output exposed. The range of each layer is, of a row of
-//! symmetric shrinkings of minimum..maximum, the one whose u8 quantisation loses least in the sum of squares on
-//! these coils; the last layer keeps minimum..maximum, because global maximum pooling looks at its extremes, and
-//! so does the image, which the matrix-to-tensor contract limits. For each convolution the mean input under each
-//! weight is kept too: it tells how far rounding the weights shifts the output, so that the bias can make it good
-//! (Nagel et al., "Data-free quantization through weight equalization and bias correction", 2019, section 4.2,
-//! with measured in place of modelled means).
+//! The f32 export runs in tract with every trunk layer's output exposed. The range of a layer is its minimum to its
+//! maximum. Clipping where the sum of squared quantisation errors is least was tried and is worse here: flaws are
+//! what drives activations to their extremes, and few calibration coils have one. On two trained networks,
+//! calibrated on 303 coils, |P(NOK) int8 - f32| over 571 coils, all NOK among them, was 0.0033 and 0.0023 in the mean
+//! and 0.14 and 0.06 at most with clipping; 0.0017 and 0.0020, 0.04 and 0.04 without.
+//!
+//! For each convolution the mean input under each weight is kept too: it tells how far rounding the weights shifts
+//! the output, so that the bias can make it good (Nagel et al., "Data-free quantization through weight equalization
+//! and bias correction", 2019, section 4.2, with measured in place of modelled means). It took a third to a half off the mean.
 
 use super::float;
 use super::folded::{FoldedConv, FoldedNet, Sides, TrunkLayer};
@@ -35,7 +37,7 @@ pub struct Ranges {
 /// What calibration found of a trunk layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerRange {
-    /// The range of its output that is to be represented.
+    /// The range of its output.
     pub output: Span,
     /// Convolutions: the mean input, zero padding included, under each weight, `[input][kh][kw]`. Pools: empty.
     pub mean_input: Vec<f64>,
@@ -75,7 +77,7 @@ where
     let names: Vec<_> = (0..net.trunk.len()).map(float::layer_name).collect();
     let mut runtime = Runtime::load_named(&float::to_onnx(net), &names).map_err(CalibrateError::Load)?;
     let maps = maps(net);
-    let mut image = vec![Histogram::default(); net.image[0]];
+    let mut image = vec![Span::ZERO; net.image[0]];
     let mut seen: Vec<Seen> = net.trunk.iter().map(Seen::new).collect();
     let mut count = 0;
     for (coil, (x, side)) in coils.into_iter().enumerate() {
@@ -98,9 +100,8 @@ where
     if count == 0 {
         return Err(CalibrateError::NoCoils);
     }
-    let last = seen.len().saturating_sub(1);
-    let layers = seen.iter().enumerate().map(|(i, seen)| seen.range(i == last)).collect();
-    Ok(Ranges { coils: count, image: image.iter().map(Histogram::full).collect(), layers })
+    let layers = seen.iter().map(Seen::range).collect();
+    Ok(Ranges { coils: count, image, layers })
 }
 
 /// Channels, height and width of what the trunk sees (one side of two), then of every layer's output.
@@ -134,7 +135,7 @@ pub(super) fn batch(sides: Sides, width: usize, image: &[f32]) -> Vec<f32> {
 
 /// What has been seen of a layer.
 struct Seen<'a> {
-    output: Histogram,
+    output: Span,
     conv: Option<&'a FoldedConv>,
     sums: Vec<f64>,
     positions: usize,
@@ -147,7 +148,7 @@ impl<'a> Seen<'a> {
             TrunkLayer::AvgPool { .. } => None,
         };
         let sums = conv.map_or(0, |c| c.input * c.kernel.0 * c.kernel.1);
-        Self { output: Histogram::default(), conv, sums: vec![0.0; sums], positions: 0 }
+        Self { output: Span::ZERO, conv, sums: vec![0.0; sums], positions: 0 }
     }
 
     /// Adds up, for each weight, what it meets at all output positions of a batch of input maps.
@@ -178,102 +179,17 @@ impl<'a> Seen<'a> {
         self.positions += input.len() / (channels * height * width) * rows * columns;
     }
 
-    fn range(&self, last: bool) -> LayerRange {
-        let output = if last { self.output.full() } else { self.output.least_squares() };
+    fn range(&self) -> LayerRange {
         let mean_input = self.sums.iter().map(|s| s / self.positions as f64).collect();
-        LayerRange { output, mean_input }
+        LayerRange { output: self.output, mean_input }
     }
 }
 
-const BINS: usize = 4096;
-const SHRINKINGS: u32 = 128;
+impl Span {
+    const ZERO: Self = Self { low: 0.0, high: 0.0 };
 
-/// Counts of values other than 0 in equal bins over `-limit..limit`; the limit doubles when values exceed it.
-#[derive(Clone)]
-struct Histogram {
-    counts: Vec<u64>,
-    limit: f32,
-    span: Span,
-}
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self { counts: vec![0; BINS], limit: 1.0, span: Span { low: 0.0, high: 0.0 } }
-    }
-}
-
-impl Histogram {
     fn add(&mut self, values: &[f32]) {
         let fold = |(low, high): (f32, f32), v: &f32| (low.min(*v), high.max(*v));
-        let (low, high) = values.iter().fold((self.span.low, self.span.high), fold);
-        self.span = Span { low, high };
-        while self.limit < high.max(-low) {
-            self.double();
-        }
-        let scale = BINS as f32 / 2.0 / self.limit;
-        for v in values.iter().filter(|v| **v != 0.0) {
-            let bin = (v * scale + BINS as f32 / 2.0) as usize;
-            self.counts[bin.min(BINS - 1)] += 1;
-        }
-    }
-
-    fn double(&mut self) {
-        let mut counts = vec![0; BINS];
-        for (i, pair) in self.counts.chunks_exact(2).enumerate() {
-            counts[BINS / 4 + i] = pair[0] + pair[1];
-        }
-        self.counts = counts;
-        self.limit *= 2.0;
-    }
-
-    fn full(&self) -> Span {
-        self.span
-    }
-
-    /// The shrinking of the span that loses least. 0 itself is represented exactly and does not count.
-    fn least_squares(&self) -> Span {
-        let width = f64::from(self.limit) * 2.0 / BINS as f64;
-        let filled: Vec<(f64, f64)> = (0..BINS)
-            .filter(|i| self.counts[*i] > 0)
-            .map(|i| ((i as f64 + 0.5) * width - f64::from(self.limit), self.counts[i] as f64))
-            .collect();
-        let loss = |span: &Span| {
-            let (low, high) = (f64::from(span.low), f64::from(span.high));
-            let step = (high - low) / 255.0;
-            let at = |(v, n): &(f64, f64)| n * (step * step / 12.0 + (v - v.clamp(low, high)).powi(2));
-            filled.iter().map(at).sum::<f64>()
-        };
-        (SHRINKINGS / 8..=SHRINKINGS)
-            .map(|k| k as f32 / SHRINKINGS as f32)
-            .map(|f| Span { low: self.span.low * f, high: self.span.high * f })
-            .map(|span| (loss(&span), span))
-            .min_by(|a, b| a.0.total_cmp(&b.0))
-            .map_or(self.span, |(_, span)| span)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_histogram_keeps_its_counts_when_it_grows() {
-        let mut h = Histogram::default();
-        h.add(&[0.5, -0.5, 0.0, 0.9]);
-        h.add(&[3.9]);
-        assert_eq!(h.full(), Span { low: -0.5, high: 3.9 });
-        assert_eq!((h.limit, h.counts.iter().sum::<u64>()), (4.0, 4));
-        let middle = BINS / 2;
-        assert_eq!(h.counts[middle + middle / 8..middle + middle / 4].iter().sum::<u64>(), 2);
-    }
-
-    #[test]
-    fn one_value_far_out_is_cut_off_and_an_even_spread_is_not() {
-        let mut even = Histogram::default();
-        even.add(&(0..=10_000_i16).map(|i| f32::from(i) / 10_000.0).collect::<Vec<_>>());
-        assert_eq!(even.least_squares(), even.full());
-        even.add(&[8.0]);
-        let cut = even.least_squares();
-        assert!(cut.high > 0.9 && cut.high < 8.0, "{cut:?}");
+        (self.low, self.high) = values.iter().fold((self.low, self.high), fold);
     }
 }

@@ -12,6 +12,7 @@ mod qlinear;
 pub mod quantise;
 pub mod reference;
 pub mod runtime;
+mod scales;
 
 #[cfg(test)]
 mod tests;

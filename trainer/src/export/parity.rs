@@ -28,10 +28,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 0.01 in the mean; 0.2 on any coil. Trained ten-convolution networks came to 0.003-0.004 and 0.06-0.15: where
-    /// P(NOK) is steep a single coil may move far, and a broken export moves all.
+    /// 0.01 in the mean; 0.1 on any coil. Trained ten-convolution networks came to 0.002 and 0.04: where P(NOK) is
+    /// steep a single coil may move far, and a broken export moves all.
     fn default() -> Self {
-        Self { mean: 0.01, max: 0.2 }
+        Self { mean: 0.01, max: 0.1 }
     }
 }
 

@@ -9,11 +9,12 @@
 //! - With scales per output channel tract and ONNX Runtime both requantise as `round_half_even(f32(sum) * multiplier)`.
 //!   With one scale per tensor tract goes over to fixed-point multiplication, which differs near ties.
 //! - The multiplier `x_scale * w_scale / y_scale` is computed when the model is loaded, in f32, and tract divides by
-//!   multiplying with the reciprocal. See [`agreeing_scale`].
-//! - Means of u8 values are often exact ties. See [`pool_output`].
+//!   multiplying with the reciprocal. See `scales::agreeing_scale`.
+//! - Means of u8 values are often exact ties. See `scales::pool_output`.
 
-use super::calibrate::{Ranges, Span};
+use super::calibrate::Ranges;
 use super::folded::{Dense, FoldedConv, FoldedNet, GlobalPool, Sides, TrunkLayer};
+use super::scales::{activation, agreeing_scale, image_gains, pool_output, smooth_scale};
 
 /// The largest quantised bias: sums stay well inside s32, and rounding it is finer than an f32 holds.
 const LARGEST_BIAS: f64 = (1 << 22) as f64;
@@ -162,87 +163,6 @@ pub fn quantise(net: &FoldedNet, ranges: &Ranges) -> Result<QuantisedNet, Quanti
         pools: net.pools.clone(),
         head: net.head.clone(),
     })
-}
-
-/// A gain for each channel and the zero point for all, so that every channel's range fits into u8 and as much of it
-/// as can be is used (the product of the gains is greatest). A channel that is 0 in all of calibration gets the
-/// least gain of the others: what it will hold is unknown, and a greater gain would make its weights coarse.
-fn image_gains(image: &[Span]) -> (Vec<f32>, u8) {
-    let seen = |span: &&Span| span.high > span.low;
-    let gain = |span: &Span, zero: u8| {
-        let below = if span.low < 0.0 { f32::from(zero) / -span.low } else { f32::INFINITY };
-        let above = if span.high > 0.0 { f32::from(255 - zero) / span.high } else { f32::INFINITY };
-        below.min(above)
-    };
-    let use_of = |zero: u8| image.iter().filter(seen).map(|s| f64::from(gain(s, zero)).ln()).sum::<f64>();
-    let zero = (0..=255_u8).max_by(|a, b| use_of(*a).total_cmp(&use_of(*b))).unwrap_or(0);
-    let least = image.iter().filter(seen).map(|s| gain(s, zero)).fold(f32::INFINITY, f32::min);
-    let least = if least.is_finite() { least } else { 1.0 };
-    (image.iter().map(|s| if seen(&s) { gain(s, zero) } else { least }).collect(), zero)
-}
-
-fn activation(span: Span) -> Activation {
-    let (low, high) = (span.low.min(0.0), span.high.max(0.0));
-    // A layer that is dead on every calibration coil still needs a scale.
-    let scale = if high > low { (high - low) / 255.0 } else { 1.0 / 255.0 };
-    Activation { scale, zero_point: (-low / scale).round().clamp(0.0, 255.0) as u8 }
-}
-
-/// The output of an average pool, with a scale at which no mean of `area` u8 values falls on half a step.
-///
-/// At unlucky ratios (output scale = input scale is one) a quarter of all means of four values are exact ties, and
-/// runtimes that round the f32 arithmetic around them differently then disagree everywhere. A slightly wider step,
-/// by at most 2 %, keeps every one of the `255 area + 1` possible sums away from ties.
-fn pool_output(input: Activation, area: usize, output: Activation) -> Activation {
-    let distance = |scale: f32| {
-        let step = f64::from(input.scale) / f64::from(scale) / area as f64;
-        let sums = 0..=255 * area;
-        let off = |sum: usize| {
-            let mean = (sum as f64 - f64::from(input.zero_point) * area as f64) * step;
-            (mean - mean.floor() - 0.5).abs()
-        };
-        sums.map(off).fold(f64::INFINITY, f64::min)
-    };
-    let scales = (0..200_u16).map(|i| output.scale * (1.0 + f32::from(i) * 1e-4));
-    let mut best = (f64::NEG_INFINITY, output.scale);
-    for scale in scales {
-        let far = distance(scale);
-        if far > best.0 {
-            best = (far, scale);
-        }
-    }
-    Activation { scale: best.1, ..output }
-}
-
-/// The next output scale `y` whose reciprocal and whose ratio to the input scale `x` are nearly exact in f32.
-/// Only then is there always an [`agreeing_scale`].
-fn smooth_scale(x: f32, scale: f32) -> f32 {
-    // A quarter of the greatest rounding error. Errors are spread evenly: about one number in ten will do.
-    let exact = |found: f32, wanted: f64| (f64::from(found) / wanted - 1.0).abs() < 2.0_f64.powi(-26);
-    let smooth = |y: &f32| {
-        let ratio = f64::from(x) / f64::from(*y);
-        exact(y.recip(), 1.0 / f64::from(*y)) && exact(x * y.recip(), ratio) && exact(x / y, ratio)
-    };
-    upwards(scale).find(smooth).unwrap_or(scale)
-}
-
-/// The next weight scale `w` at which the f32 multiplier `x w / y` is the same number in each order that runtimes
-/// compute it in: ONNX Runtime divides `x w` by `y`, tract multiplies by `1 / y` and may do that with `x` first.
-///
-/// Where the last bit differs, one value in some hundred thousand is rounded to the other side, and on an unlucky
-/// coil a maximum pool makes a visible difference of it.
-fn agreeing_scale(scale: f32, x: f32, y: f32) -> f32 {
-    let agrees = |w: &f32| {
-        let multiplier = (x * w) / y;
-        let others = [(x * w) * y.recip(), w * (x * y.recip()), w * (x / y)];
-        others.iter().all(|m| *m == multiplier)
-    };
-    upwards(scale).find(agrees).unwrap_or(scale)
-}
-
-/// The numbers from `scale` on, about a thousandth up.
-fn upwards(scale: f32) -> impl Iterator<Item = f32> {
-    std::iter::successors(Some(scale), |s| Some(s.next_up())).take(8192)
 }
 
 fn quantise_conv(

@@ -219,6 +219,20 @@ fn the_measured_mean_under_each_weight_is_the_mean() {
 }
 
 #[test]
+fn ranges_run_from_the_least_to_the_greatest_value_and_hold_0() {
+    let (_, net) = zoo().swap_remove(2);
+    let coils = coils(&net, 0..16);
+    let ranges = calibrate::observe(&net, coils.clone()).unwrap();
+    let every = || coils.iter().flat_map(|(image, _)| image);
+    let (low, high) = (every().copied().fold(0.0, f32::min), every().copied().fold(0.0, f32::max));
+    assert_eq!((ranges.coils, ranges.image.as_slice()), (16, &[calibrate::Span { low, high }][..]));
+    assert!(ranges.layers.iter().all(|l| l.output.low < 0.0 && l.output.high > 0.0), "{:?}", ranges.layers);
+    let (_, with_relu) = zoo().swap_remove(3);
+    let ranges = calibrate::observe(&with_relu, self::coils(&with_relu, 0..16)).unwrap();
+    assert!(ranges.layers.iter().all(|l| l.output.low == 0.0), "{:?}", ranges.layers);
+}
+
+#[test]
 fn a_pool_before_the_first_convolution_and_a_dead_channel_are_exported() {
     let mut net = Builder::new(6, [2, 12, 8], Sides::Image, 0)
         .pool((2, 1))
