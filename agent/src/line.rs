@@ -12,6 +12,7 @@ mod feedback;
 mod infer;
 mod ingest;
 mod journal;
+mod judge;
 mod normalise;
 mod pass;
 mod publish;
@@ -19,7 +20,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use infer::{BundleJudge, Judge, Opinion, Unfit, Unjudged};
+pub use infer::Opinion;
+pub use judge::{BundleJudge, Judge, Unfit, Unjudged};
 pub use pass::{PassKey, decision_id};
 pub use publish::{NotTaken, Publish};
 

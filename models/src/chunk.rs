@@ -4,12 +4,13 @@
 //! population standard deviation of what its gauge read there (plant interface; paper, section 3.1).
 
 use crate::coil::{CELLS, CHUNKS, CoilMatrix, GAUGES, Gauge};
-use crate::message::inbound::MAX_LENGTH_M;
 use crate::tally::{Counts, Fate, Reason};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+/// The longest coil that is believed, m.
+pub const MAX_LENGTH_M: f64 = 20_000.0;
 /// Most rows of one coil that are kept: 10 km at a row every half metre.
 pub const MAX_ROWS: usize = 20_000;
 

@@ -6,7 +6,7 @@
 //! serves every network. Coarse first, then finer where it mattered: about 60 judgements a coil, and only
 //! for coils that are not plainly OK.
 
-use super::infer::Judge;
+use super::judge::Judge;
 use coilsight_models::coil::{CHUNKS, CoilMatrix, GAUGES, Gauge, Order, SIDE_GAUGES, Side};
 use coilsight_models::message::assessment::Evidence;
 use std::ops::Range;

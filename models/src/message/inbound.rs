@@ -4,15 +4,13 @@
 //! an [`Order`], a narrow row leaves its neighbours, an absurd reading leaves its row.
 
 use super::Kind;
-use crate::chunk::{Position, Readings, Row};
+use crate::chunk::{MAX_LENGTH_M, Position, Readings, Row};
 use crate::coil::{CELLS, CHUNKS, CoilId, CoilMatrix, GAUGES, MAX_READING, Order, OrderFault, SIDE_GAUGES};
 use crate::tally::Reason;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The longest coil that is believed, m.
-pub const MAX_LENGTH_M: f64 = 20_000.0;
 /// Most rows in one message that are looked at.
 pub const MAX_ROWS_A_MESSAGE: usize = 2_000;
 

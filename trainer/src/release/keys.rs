@@ -1,7 +1,7 @@
 //! Signing keys: minisign's, so that Debian's `minisign` reads and checks the same files.
 
 use anyhow::{Context, bail, ensure};
-use minisign::{KeyPair, SecretKeyBox};
+use minisign::{ErrorKind, KeyPair, SecretKeyBox};
 use std::fs::OpenOptions;
 use std::io::{Cursor, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -56,8 +56,15 @@ impl SecretKey {
         ensure!(size <= MAX_KEY_FILE, "{}: it is too long for a minisign secret key", cannot());
         let text = std::fs::read_to_string(file).with_context(cannot)?;
         let read = || SecretKeyBox::from_string(&text);
-        if let Ok(key) = read().with_context(cannot)?.into_unencrypted_secret_key() {
-            return Ok(Self(key));
+        match read().with_context(cannot)?.into_unencrypted_secret_key() {
+            Ok(key) => return Ok(Self(key)),
+            // Not encrypted, and not whole: Debian's `minisign -W` leaves the checksum out.
+            Err(error) if matches!(error.kind(), ErrorKind::Verify) => {
+                return Err(error).with_context(|| {
+                    format!("{}: make one with `coilsight-trainer keygen`, or with a password", cannot())
+                });
+            }
+            Err(_) => {}
         }
         match read().with_context(cannot)?.into_secret_key(Some(password()?)) {
             Ok(key) => Ok(Self(key)),
