@@ -6,8 +6,8 @@ use crate::fit::predict;
 use crate::run::{CoilSource, Member, RunFolder, hex};
 use crate::score::alarms::LINE_PREVALENCE;
 use crate::score::{Bootstrap, Judged, Report};
-use anyhow::{Context, ensure};
-use coilsight_models::bundle::{Limits, TrustedKeys, Verified};
+use anyhow::Context;
+use coilsight_models::bundle::{KEY_FOLDER, Limits, TrustedKeys, Verified, read_key_files};
 use coilsight_models::chunk::Coverage;
 use coilsight_models::session::Session;
 use coilsight_models::verdict::{CoverageRule, Policy, Verdict, coverage_causes, judge};
@@ -33,7 +33,8 @@ pub struct EvaluateArgs {
     /// The set: NAME-mean.npy, NAME-std.npy, NAME.csv.
     #[arg(long, value_name = "NAME")]
     set: String,
-    /// Public keys whose bundles are believed; needed for a bundle.
+    /// Public key, or folder of keys, whose bundles are believed. Default: the folder named by
+    /// `COILSIGHT_TRUST`, or `/etc/coilsight/trusted.d`.
     #[arg(long, value_name = "KEY.pub")]
     trust: Vec<PathBuf>,
     /// Print everything as JSON.
@@ -121,14 +122,10 @@ fn by_run(path: &Path, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Policy)> {
 }
 
 fn by_bundle(args: &EvaluateArgs, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Policy)> {
-    ensure!(!args.trust.is_empty(), "say whose bundle is believed: --trust KEY.pub");
-    let mut keys = Vec::new();
-    for path in &args.trust {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        keys.push((path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), text));
-    }
-    let keys = TrustedKeys::new(keys)?;
+    let usual = std::env::var_os("COILSIGHT_TRUST").map_or_else(|| KEY_FOLDER.into(), PathBuf::from);
+    let trust = if args.trust.is_empty() { std::slice::from_ref(&usual) } else { &args.trust };
+    let keys =
+        TrustedKeys::new(read_key_files(trust)?).context("say whose bundle is believed: --trust KEY.pub")?;
     let file = File::open(&args.of).with_context(|| format!("cannot open {}", args.of.display()))?;
     let bundle = Verified::read(BufReader::new(file), &keys, &Limits::default())
         .with_context(|| format!("the bundle {} is refused", args.of.display()))?;

@@ -94,6 +94,7 @@ const COLUMNS: [&str; 8] =
 #[derive(Deserialize)]
 struct Row {
     coil_id: String,
+    #[serde(default)]
     produced_at: String,
     label: String,
     nominal_g_m2: f64,
