@@ -69,9 +69,9 @@ pub fn build(
     }
     // Golden scores are what the line's own code makes of the coils, so the set is put together twice:
     // once to be asked, once with its answers.
-    let placeholder: Vec<GoldenCoil> =
+    let unanswered: Vec<GoldenCoil> =
         coils.iter().take(1).map(|coil| golden(coil, 0.5, BTreeMap::new())).collect();
-    let draft = sign(&record, options, &models, placeholder, key)?;
+    let draft = sign(&record, options, &models, unanswered, key)?;
     let mut session = Session::open(&verify(&draft, key)?)?;
     let mut score = |coil: &LabelledCoil| session.score(&coil.matrix, coil.order.as_ref());
     let p_nok = coils.iter().map(|coil| Ok(score(coil)?.p_nok)).collect::<anyhow::Result<Vec<f64>>>()?;
