@@ -74,7 +74,7 @@ fn build(folder: &Path, count: usize) -> Result<()> {
         };
         ensure!(archive.decide(new)? == Decided::Recorded);
         if n % 100 != 0 {
-            archive.receipt(&id)?;
+            archive.receipts(&[&id])?;
         }
     }
     let stats = archive.stats();
@@ -141,7 +141,7 @@ fn coils(folder: &Path) -> Result<()> {
             matrix: Some(&vec![7; MATRIX]),
         };
         decides.push(timed(|| archive.decide(new).map(drop))?);
-        archive.receipt(&id)?;
+        archive.receipts(&[&id])?;
     }
     let device = proc_value("/proc/self/io", "\nwrite_bytes:")? - device;
     let kept = coils * (MATRIX + decision_json(0).len());

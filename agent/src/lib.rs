@@ -1,12 +1,21 @@
 //! The inspector at the line: gauge rows in, verdicts out, nothing lost, nothing decided twice.
 //!
-//! [`mod@line`] is a coil's way from message to decision, [`archive`] what must outlive a power cut,
-//! [`trust`] whose models are believed, [`replay`] and [`demo`] put a recording through the line.
+//! [`mod@line`] is a coil's way from message to decision, [`archive`] what must outlive a power cut, [`broker`] the
+//! plant's broker, [`station`] the line at work between them, and [`app`] the running program. [`trust`] says whose
+//! models are believed; [`replay`] and [`demo`] put a recording through the line.
 
+pub mod app;
 pub mod archive;
+pub mod broker;
+pub mod config;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod line;
+pub mod log;
 pub mod recording;
 pub mod replay;
+pub mod say;
 pub mod show;
+pub mod station;
+pub mod systemd;
 pub mod trust;

@@ -18,17 +18,18 @@ mod pass;
 mod publish;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+pub use feedback::FeedbackRecord;
 pub use infer::Opinion;
-pub use judge::{BundleJudge, Judge, Unfit, Unjudged};
-pub use pass::{PassKey, decision_id};
-pub use publish::{NotTaken, Publish};
+pub use judge::{BundleJudge, Judge, NoJudge, Unfit, Unjudged};
+pub use pass::{BadPassKey, PassKey, decision_id};
+pub use publish::{NotTaken, Outgoing, Publish};
 
 use crate::archive::{self, Archive, OpenSegment};
 use coilsight_models::coil::CoilId;
-use coilsight_models::message::{Topics, inbound};
-use coilsight_models::tally::{Counts, Fate, Tally};
+use coilsight_models::message::{Kind, Topics, inbound};
+use coilsight_models::tally::{Counts, Fate, Reason, Tally};
 use coilsight_models::verdict::CoverageRule;
 use jiff::Timestamp;
 use pass::OpenPass;
@@ -51,8 +52,10 @@ pub struct Config {
     pub silence_s: u64,
     /// A coil whose end came before all of its rows waits this long for the others, s.
     pub late_rows_s: u64,
-    /// Coils open at once; one more closes the one that has been silent longest.
+    /// Coils open at once; one more closes one early, for a person to look at.
     pub max_open: usize,
+    /// Rows of open coils held in memory, about 150 bytes each; more close a coil early.
+    pub max_open_rows: usize,
 }
 
 impl Default for Config {
@@ -63,7 +66,8 @@ impl Default for Config {
             coverage: CoverageRule::default(),
             silence_s: 30 * 60,
             late_rows_s: 30,
-            max_open: 32,
+            max_open: 256,
+            max_open_rows: 600_000,
         }
     }
 }
@@ -103,6 +107,23 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// Whoever judges does not judge a known coil as it should.
+    #[error(
+        "the models fail on a coil that they know: restart the agent; if it stays so, push the bundle again"
+    )]
+    Judge(#[source] Unjudged),
+    /// A pass's name in the archive is none.
+    #[error("the archive's decisions cannot be matched to passes")]
+    PassKey(#[from] pass::BadPassKey),
+    /// Kept feedback could not be read.
+    #[error("the kept feedback {key} is none")]
+    Feedback {
+        /// Which.
+        key: String,
+        /// How.
+        #[source]
+        source: serde_json::Error,
+    },
     /// The decision could not be handed on; it stays in the outbox.
     #[error("decision {decision_id} could not be published")]
     Publish {
@@ -114,6 +135,16 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether only room is wanting: nothing is lost, and the same call succeeds once there is some.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Archive(error) if error.is_full())
+    }
+}
+
+/// Rows that a message of rows carries, by the plant's interface: what is missing with one that cannot be read.
+const ROWS_A_MESSAGE: u64 = 50;
+
 /// What the line's calls return.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -124,11 +155,16 @@ pub struct Line {
     judge: Box<dyn Judge>,
     open: BTreeMap<CoilId, OpenPass>,
     /// Coils whose gateway repeats a pass that has its decision: their rows are duplicates.
-    repeating: BTreeMap<CoilId, PassKey>,
+    /// By the step at which they began, for the oldest to be forgotten when there are too many.
+    repeating: BTreeMap<CoilId, u64>,
     tally: Tally,
     now: Now,
     /// Counts what made progress, so that "a later coil" has a meaning without a clock.
     step: u64,
+    /// Passes closed since the start: work that a watchdog believes in.
+    closed: u64,
+    /// Of these, for want of room.
+    closed_early: u64,
 }
 
 impl Line {
@@ -148,6 +184,8 @@ impl Line {
             tally: Tally::default(),
             now: Now::default(),
             step: 0,
+            closed: 0,
+            closed_early: 0,
         };
         for segment in open {
             line.recover(segment)?;
@@ -159,9 +197,14 @@ impl Line {
     pub fn take(&mut self, topic: &str, payload: &[u8], now: Now) -> Result<Fate> {
         self.tick(now)?;
         let fate = match self.config.topics.kind(topic) {
-            None => Fate::SetAside(coilsight_models::tally::Reason::UnknownTopic),
+            None => Fate::SetAside(Reason::UnknownTopic),
             Some(kind) => match inbound::parse(kind, payload) {
-                Err(reason) => Fate::SetAside(reason),
+                Err(reason) => {
+                    if kind == Kind::Gauge {
+                        self.unreadable(None, ROWS_A_MESSAGE)?;
+                    }
+                    Fate::SetAside(reason)
+                }
                 Ok(message) => self.ingest(message)?,
             },
         };
@@ -206,9 +249,40 @@ impl Line {
         tally
     }
 
+    /// How it behaves.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Coils that are open.
     pub fn open_coils(&self) -> impl Iterator<Item = &CoilId> {
         self.open.keys()
+    }
+
+    /// Rows of open coils held in memory.
+    pub fn open_rows(&self) -> usize {
+        self.open.values().map(|pass| pass.strip.len()).sum()
+    }
+
+    /// Passes closed since the start.
+    pub fn closed(&self) -> u64 {
+        self.closed
+    }
+
+    /// Passes closed early since the start, because too much was open.
+    pub fn closed_early(&self) -> u64 {
+        self.closed_early
+    }
+
+    /// Who judges.
+    pub fn judge(&self) -> &dyn Judge {
+        self.judge.as_ref()
+    }
+
+    /// Puts a known coil through whoever judges and a small write on the disk: whether the line could work.
+    pub fn prove(&mut self) -> Result<()> {
+        self.judge.prove().map_err(Error::Judge)?;
+        Ok(self.archive.heartbeat()?)
     }
 
     /// The archive, to read from.
@@ -243,13 +317,33 @@ impl Line {
     /// From closed pass to published decision: the line's way behind the rows.
     fn close(&mut self, id: &CoilId) -> Result<()> {
         let Some(pass) = self.open.remove(id) else { return Ok(()) };
+        let span = tracing::info_span!(
+            "coil",
+            coil_id = %id,
+            bundle = tracing::field::Empty,
+            verdict = tracing::field::Empty,
+            elapsed_ms = tracing::field::Empty
+        );
+        let stored = span.in_scope(|| self.judge_and_store(&pass));
+        let Ok(seen) = stored else {
+            // Not decided, so not over: it is tried again, and a restart finds it too.
+            self.open.insert(id.clone(), pass);
+            return stored.map(drop);
+        };
         for earlier in self.open.values_mut().filter(|other| other.opened < pass.opened) {
             earlier.overtaken = true;
         }
-        let segment = pass.segment;
+        self.tally.rows += &seen.rows;
+        self.tally.readings += &seen.readings;
+        self.closed += 1;
+        Ok(())
+    }
+
+    fn judge_and_store(&mut self, pass: &OpenPass) -> Result<normalise::Seen> {
         let seen = self.normalise(pass)?;
         let judged = self.infer(&seen);
         let assessment = self.decide(&seen, judged);
-        self.store(&seen, &assessment, segment)
+        self.store(&seen, &assessment, pass.segment)?;
+        Ok(seen)
     }
 }

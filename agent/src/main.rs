@@ -3,14 +3,16 @@
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
 use coilsight_agent::archive::Archive;
+use coilsight_agent::config::{self, Loaded};
+#[cfg(feature = "demo")]
+use coilsight_agent::demo;
 use coilsight_agent::line::{BundleJudge, Config, Judge, NotTaken, Publish};
-use coilsight_agent::{demo, replay, show, trust};
+use coilsight_agent::{app, log, replay, show, trust};
 use coilsight_models::message::assessment::Assessment;
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 /// Inspects steel coils at a galvanizing line: gauge rows in, verdicts out, nothing lost.
 #[derive(Parser)]
@@ -22,7 +24,21 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Inspect the line: take messages from the plant's broker, decide, publish.
+    ///
+    /// Ends on SIGTERM or SIGINT, after what is decided has gone out. Under systemd it says when it is ready and
+    /// feeds the watchdog while it works.
+    Run(ConfigArgs),
+    /// Show what is in force and where each setting comes from.
+    Config {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// As JSON, one object a setting.
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the shipped recording going through the line, in this terminal.
+    #[cfg(feature = "demo")]
     Demo(demo::Args),
     /// Put a recording through the line and print its decisions.
     ///
@@ -32,6 +48,13 @@ enum Command {
     /// Model bundles.
     #[command(subcommand)]
     Bundle(BundleCommand),
+}
+
+#[derive(Args)]
+struct ConfigArgs {
+    /// The configuration (TOML). Variables like `COILSIGHT__BROKER__HOST` stand over it.
+    #[arg(long, value_name = "FILE", default_value = config::FILE)]
+    config: PathBuf,
 }
 
 #[derive(Args)]
@@ -88,11 +111,14 @@ enum BundleCommand {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
-        .with_writer(std::io::stderr)
-        .init();
-    let done = match Cli::parse().command {
+    let command = Cli::parse().command;
+    log::start(if matches!(command, Command::Run(_)) { "info" } else { "warn" });
+    let done = match command {
+        Command::Run(args) => {
+            Loaded::read(&args.config).map_err(Into::into).and_then(|l| app::run(&l.settings))
+        }
+        Command::Config { config, json } => show_config(&config, json),
+        #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => run_replay(&args),
         Command::Bundle(BundleCommand::Verify { bundle, trust, line, json }) => {
@@ -113,6 +139,20 @@ fn main() -> ExitCode {
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let pipe = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(pipe))
+}
+
+fn show_config(args: &ConfigArgs, json: bool) -> anyhow::Result<()> {
+    let loaded = Loaded::read(&args.config)?;
+    let mut out = std::io::stdout().lock();
+    for origin in loaded.origins() {
+        if json {
+            writeln!(out, "{}", serde_json::to_string(origin)?)?;
+        } else {
+            let setting = format!("{} = {}", origin.key, origin.value);
+            writeln!(out, "{setting:<60} {}", origin.from)?;
+        }
+    }
+    Ok(())
 }
 
 struct Stdout {

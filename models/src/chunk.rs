@@ -145,6 +145,37 @@ impl Strip {
     /// length of a coil whose end never came. `None` where nothing was seen.
     pub fn seen_length_m(&self) -> Option<f64> {
         let (last, _) = self.rows.last_key_value()?;
+        let step = self.step_mm()?;
+        Some(f64::from(last.millimetres + step) / 1000.0)
+    }
+
+    /// Metres of a strip of `length_m` of which no row came: all that is wider than one and a half times the
+    /// usual step between rows, less that step.
+    pub fn missing_m(&self, length_m: f64) -> f64 {
+        let Some(step) = self.step_mm() else { return length_m };
+        let end = (length_m * 1000.0) as u32;
+        let places = self.rows.keys().map(|p| p.millimetres).filter(|mm| *mm < end);
+        // The strip's beginning as if a row lay one step before it, its end as if one lay on it.
+        let mut last = -i64::from(step);
+        let mut missing = 0;
+        for place in places.map(i64::from).chain([i64::from(end)]) {
+            let apart = place - last;
+            if 2 * apart > 3 * i64::from(step) {
+                missing += apart - i64::from(step);
+            }
+            last = place;
+        }
+        missing as f64 / 1000.0
+    }
+
+    /// The usual step between rows, m.
+    pub fn step_m(&self) -> f64 {
+        f64::from(self.step_mm().unwrap_or(500)) / 1000.0
+    }
+
+    /// The usual step between rows, mm: the median; half a metre where there is one row only.
+    fn step_mm(&self) -> Option<u32> {
+        self.rows.first_key_value()?;
         let mut steps: Vec<u32> = self
             .rows
             .keys()
@@ -152,8 +183,7 @@ impl Strip {
             .map(|(a, b)| b.millimetres - a.millimetres)
             .collect();
         let middle = steps.len() / 2;
-        let step = if steps.is_empty() { 500 } else { *steps.select_nth_unstable(middle).1 };
-        Some(f64::from(last.millimetres + step) / 1000.0)
+        Some(if steps.is_empty() { 500 } else { *steps.select_nth_unstable(middle).1 })
     }
 
     /// Whether the rows leave no chunk of a strip of `length_m` unseen.

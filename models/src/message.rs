@@ -1,7 +1,11 @@
-//! Everything on the wire: what the plant says ([`inbound`]) and what it hears ([`assessment`]).
+//! Everything on the wire: what the plant says ([`inbound`]) and what it hears ([`assessment`],
+//! [`disposition`], [`notification`], [`status`]).
 
 pub mod assessment;
+pub mod disposition;
 pub mod inbound;
+pub mod notification;
+pub mod status;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +27,14 @@ pub struct Topics {
     pub feedback: String,
     /// Pictures of the strip, followed by `/coil/side/position`.
     pub surface: String,
+    /// Decisions go here.
+    pub assessment: String,
+    /// What people made of them.
+    pub disposition: String,
+    /// What a person must act on.
+    pub notification: String,
+    /// How the agent is, retained.
+    pub status: String,
 }
 
 impl Default for Topics {
@@ -36,6 +48,10 @@ impl Default for Topics {
             matrix: s("coil/matrix"),
             feedback: s("feedback"),
             surface: s("surface"),
+            assessment: s("assessment"),
+            disposition: s("disposition"),
+            notification: s("notification"),
+            status: s("status"),
         }
     }
 }
@@ -70,6 +86,11 @@ impl Kind {
 }
 
 impl Topics {
+    /// A topic of this line in full.
+    pub fn full(&self, topic: &str) -> String {
+        format!("{}/{topic}", self.prefix)
+    }
+
     /// What `topic` carries, or `None` if the line does not listen to it.
     pub fn kind(&self, topic: &str) -> Option<Kind> {
         let rest = topic.strip_prefix(self.prefix.as_str())?.strip_prefix('/')?;

@@ -105,11 +105,14 @@ pub struct CoverageRule {
     pub min_cells: f64,
     /// Most gauges that are blind.
     pub max_blind_gauges: usize,
+    /// Most metres of strip of which nothing ever came, and of which nothing that came and could not be
+    /// read tells: rows that were lost on the way.
+    pub max_missing_m: f64,
 }
 
 impl Default for CoverageRule {
     fn default() -> Self {
-        Self { min_chunks: 0.9, min_gauges: 0.9, min_cells: 0.85, max_blind_gauges: 0 }
+        Self { min_chunks: 0.9, min_gauges: 0.9, min_cells: 0.85, max_blind_gauges: 0, max_missing_m: 5.0 }
     }
 }
 
@@ -150,6 +153,12 @@ pub enum Cause {
     StripUnseen {
         /// Share of the 264 chunks.
         seen: f64,
+    },
+    /// Rows were lost on the way.
+    #[error("{metres:.0} m of the strip never came: rows were lost on their way")]
+    RowsLost {
+        /// How much, m.
+        metres: f64,
     },
     /// Too few cells were read.
     #[error("only {:.0} % of the readings are there", read * 100.0)]

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::{Error, Result};
-use super::record::{MAX_JSON, check_key, check_size};
+use super::lookup::{decision, feedback};
+use super::record::{MAX_JSON, Record, check_key, check_size};
 use super::segments::SegmentId;
 use super::store::{State, Store};
 use super::views::{ViewsAt, key};
 use super::walk::{DecisionWalk, FeedbackWalk};
 use super::{
-    Decided, Decision, Disk, FeedbackStored, Limits, MAX_ROWS, Matrix, NewDecision, Recovery, Stats, recover,
+    Decided, Decision, Disk, Feedback, FeedbackStored, Limits, MAX_ROWS, Matrix, NewDecision, Recovery,
+    Stats, Waiting, recover,
 };
 
 const LOCK: &str = "lock";
@@ -129,10 +131,12 @@ impl Archive {
 
     /// The keys of a coil's passes that have their decision, oldest first.
     pub fn passes_of(&self, coil_id: &str) -> Result<Vec<String>> {
-        let decisions = self.call(|store| {
-            store.decisions_under(&key::coil(coil_id), usize::MAX, |decision| decision.coil_id == coil_id)
-        })?;
-        Ok(decisions.into_iter().map(|decision| decision.pass_key).collect())
+        self.call(|store| {
+            store.records_under(&key::coil(coil_id), usize::MAX, |record| {
+                let (decision, _) = decision(record)?;
+                (decision.coil_id == coil_id).then_some(decision.pass_key)
+            })
+        })
     }
 
     /// A decision by its id.
@@ -145,21 +149,48 @@ impl Archive {
         self.call(|store| store.matrix(decision_id))
     }
 
-    /// Stores feedback unless its key is known; durable when it returns.
-    pub fn feedback(&self, key: &str, json: &[u8]) -> Result<FeedbackStored> {
+    /// Stores feedback unless its key is known; durable when it returns. What is `about` a decision waits in
+    /// the outbox.
+    pub fn feedback(&self, key: &str, about: Option<&str>, json: &[u8]) -> Result<FeedbackStored> {
         check_key("the feedback's key", key)?;
+        about.map_or(Ok(()), |id| check_key("the decision id", id))?;
         check_size("the feedback", json.len(), MAX_JSON)?;
-        self.call(|store| store.feedback(key, json))
+        self.call(|store| store.feedback(key, about.unwrap_or_default(), json))
     }
 
-    /// Notes that a decision was taken by whom it was meant for; durable when it returns, once is enough.
-    pub fn receipt(&self, decision_id: &str) -> Result<()> {
-        self.call(|store| store.receipt(decision_id))
+    /// Feedback that is about a decision, in the order in which it came.
+    pub fn feedback_on(&self, decision_id: &str) -> Result<Vec<Feedback>> {
+        self.call(|store| {
+            store.records_under(&key::words(decision_id), usize::MAX, |record| {
+                feedback(record).filter(|f| f.about.as_deref() == Some(decision_id))
+            })
+        })
     }
 
-    /// The first `limit` decisions that have no receipt, oldest first.
-    pub fn outbox(&self, limit: usize) -> Result<Vec<Decision>> {
-        self.call(|store| store.decisions_under(key::OUTBOX, limit, |_| true))
+    /// Notes that decisions (by id) or words on them (by key) were taken by whom they were meant for; durable
+    /// when it returns, once is enough.
+    pub fn receipts(&self, ids: &[&str]) -> Result<()> {
+        self.call(|store| store.receipts(ids))
+    }
+
+    /// The first `limit` decisions and words on them that have no receipt, oldest first.
+    pub fn outbox(&self, limit: usize) -> Result<Vec<Waiting>> {
+        self.call(|store| {
+            store.records_under(key::OUTBOX, limit, |record| match record {
+                Record::Decision { .. } => decision(record).map(|(decision, _)| Waiting::Decision(decision)),
+                record => feedback(record).map(Waiting::Feedback),
+            })
+        })
+    }
+
+    /// How many wait in the outbox, counted up to `limit`.
+    pub fn outbox_len(&self, limit: usize) -> Result<usize> {
+        self.call(|store| store.view(|views| Ok(views.under(key::OUTBOX, limit)?.len())))
+    }
+
+    /// Shows that the disk takes and keeps bytes: a small write, synced.
+    pub fn heartbeat(&self) -> Result<()> {
+        self.call(Store::heartbeat)
     }
 
     /// All decisions, oldest first, read from the log as one goes.

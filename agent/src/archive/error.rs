@@ -149,6 +149,11 @@ impl Error {
         move |source| Self::Unsure { file, doing, source }
     }
 
+    /// Whether there is no room, which passes by itself or by a person's hand; nothing was stored or lost.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::DiskFull { .. })
+    }
+
     /// Whether nothing more may be accepted.
     pub(super) fn is_fatal(&self) -> bool {
         matches!(self, Self::Unsure { .. })

@@ -6,7 +6,7 @@ use super::record::{MatrixNote, Record};
 use super::recover::{self, Sources};
 use super::store::{State, Store, with_sources};
 use super::views::{Doubt, Views, key};
-use super::{Decision, Matrix};
+use super::{Decision, Feedback, Matrix};
 
 impl Store {
     pub fn pass(&mut self, pass_key: &str) -> Result<Option<Decision>> {
@@ -22,6 +22,10 @@ impl Store {
         })
     }
 
+    pub fn find_feedback(&mut self, feedback_key: &str) -> Result<Option<(Location, Feedback)>> {
+        self.find(&key::feedback(feedback_key), |record| feedback(record).filter(|f| f.key == feedback_key))
+    }
+
     pub fn matrix(&mut self, id: &str) -> Result<Matrix> {
         let found = self.find(&key::decision(id), |record| {
             decision(record).filter(|(d, _)| d.decision_id == id).map(|(_, matrix)| matrix)
@@ -34,17 +38,17 @@ impl Store {
         }
     }
 
-    /// Decisions at the locations that follow `prefix` in the views, in the log's order.
-    pub fn decisions_under(
+    /// Records at the locations that follow `prefix` in the views, in the log's order.
+    pub fn records_under<T>(
         &mut self,
         prefix: &[u8],
         limit: usize,
-        belongs: impl Fn(&Decision) -> bool,
-    ) -> Result<Vec<Decision>> {
+        belongs: impl Fn(Record<'_>) -> Option<T>,
+    ) -> Result<Vec<T>> {
         let mut why = String::new();
         for _ in 0..3 {
-            match self.try_decisions_under(prefix, limit, &belongs)? {
-                Ok(decisions) => return Ok(decisions),
+            match self.try_records_under(prefix, limit, &belongs)? {
+                Ok(records) => return Ok(records),
                 Err(doubt) => why = doubt,
             }
             self.rebuild(&why)?;
@@ -52,24 +56,24 @@ impl Store {
         Err(Error::Views { why })
     }
 
-    fn try_decisions_under(
+    fn try_records_under<T>(
         &self,
         prefix: &[u8],
         limit: usize,
-        belongs: &impl Fn(&Decision) -> bool,
-    ) -> Result<std::result::Result<Vec<Decision>, Doubt>> {
+        belongs: &impl Fn(Record<'_>) -> Option<T>,
+    ) -> Result<std::result::Result<Vec<T>, Doubt>> {
         let places = match self.views()?.under(prefix, limit) {
             Ok(places) => places,
             Err(doubt) => return Ok(Err(doubt)),
         };
-        let mut decisions = Vec::new();
+        let mut records = Vec::new();
         for place in places {
-            match self.read_at(&place, |record| decision(record).map(|(d, _)| d).filter(belongs))? {
-                Ok((_, decision)) => decisions.push(decision),
+            match self.read_at(&place, belongs)? {
+                Ok((_, record)) => records.push(record),
                 Err((doubt, _)) => return Ok(Err(doubt)),
             }
         }
-        Ok(Ok(decisions))
+        Ok(Ok(records))
     }
 
     /// The record that a key's location leads to, if `is` says that it is the one. Views that lead elsewhere
@@ -192,4 +196,10 @@ pub(super) fn decision(record: Record<'_>) -> Option<(Decision, MatrixNote)> {
         json: json.to_owned(),
     };
     Some((decision, matrix))
+}
+
+pub(super) fn feedback(record: Record<'_>) -> Option<Feedback> {
+    let Record::Feedback { key, about, json } = record else { return None };
+    let about = (!about.is_empty()).then(|| about.to_owned());
+    Some(Feedback { key: key.to_owned(), about, json: json.to_owned() })
 }

@@ -136,8 +136,29 @@ pub enum Matrix {
 pub struct Feedback {
     /// Tells it from every other feedback.
     pub key: String,
+    /// The decision it is about, if one is known.
+    pub about: Option<String>,
     /// The feedback itself.
     pub json: Vec<u8>,
+}
+
+/// Something that waits for its receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// A decision.
+    Decision(Decision),
+    /// A word on a decision.
+    Feedback(Feedback),
+}
+
+impl Waiting {
+    /// What its receipt names: the decision's id or the feedback's key.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Decision(decision) => &decision.decision_id,
+            Self::Feedback(feedback) => &feedback.key,
+        }
+    }
 }
 
 /// What [`Archive::feedback`] did.

@@ -49,13 +49,15 @@ pub enum Record<'a> {
     Feedback {
         /// Tells it from every other feedback.
         key: &'a str,
+        /// The decision it is about; empty if it is about none that is known.
+        about: &'a str,
         /// The feedback itself.
         json: &'a [u8],
     },
-    /// A decision has been taken by whom it was meant for.
+    /// A decision, or a word on one, has been taken by whom it was meant for.
     Receipt {
-        /// Which.
-        decision_id: &'a str,
+        /// The decision's id or the feedback's key.
+        id: &'a str,
     },
 }
 
@@ -83,13 +85,14 @@ impl<'a> Record<'a> {
                 out.extend_from_slice(json);
                 DECISION
             }
-            Record::Feedback { key, json } => {
+            Record::Feedback { key, about, json } => {
                 put_text(&mut out, key);
+                put_text(&mut out, about);
                 out.extend_from_slice(json);
                 FEEDBACK
             }
-            Record::Receipt { decision_id } => {
-                put_text(&mut out, decision_id);
+            Record::Receipt { id } => {
+                put_text(&mut out, id);
                 RECEIPT
             }
         };
@@ -116,10 +119,10 @@ impl<'a> Record<'a> {
                 };
                 Some(Record::Decision { decision_id, coil_id, pass_key, segment, matrix, json: rest })
             }
-            FEEDBACK => Some(Record::Feedback { key: text(rest)?, json: rest }),
+            FEEDBACK => Some(Record::Feedback { key: text(rest)?, about: text(rest)?, json: rest }),
             RECEIPT => {
-                let decision_id = text(rest)?;
-                rest.is_empty().then_some(Record::Receipt { decision_id })
+                let id = text(rest)?;
+                rest.is_empty().then_some(Record::Receipt { id })
             }
             _ => None,
         }

@@ -74,6 +74,8 @@ pub(super) fn open(disk: Arc<dyn Disk>, views_at: ViewsAt, limits: Limits) -> Re
         witnessed: Vec::new(),
         matrices_refused: 0,
         files_dropped: 0,
+        alive: None,
+        beats: 0,
         state: State::Accepting,
         disk,
         limits,
@@ -204,13 +206,17 @@ fn fill(at: &ViewsAt, sources: &Sources<'_>) -> Result<Built> {
                     }
                 }
             }
-            Some(Record::Feedback { key, .. }) => {
+            Some(Record::Feedback { key, about, .. }) => {
                 tally.counts.feedback += 1;
                 chunk.push((key::feedback(key), key::place(at)));
+                if !about.is_empty() {
+                    chunk.push((key::at(&key::words(about), at), Vec::new()));
+                    waiting.insert(key.to_owned(), at);
+                }
             }
-            Some(Record::Receipt { decision_id }) => {
+            Some(Record::Receipt { id }) => {
                 tally.counts.receipts += 1;
-                waiting.remove(decision_id);
+                waiting.remove(id);
             }
             None => tally.counts.unknown += 1,
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::coils::Coils;
-use super::disk::Disk;
+use super::disk::{Disk, DiskFile};
 use super::error::{Error, Result};
 use super::log::{Gap, Location, Log};
 use super::marker::Counts;
@@ -39,8 +39,14 @@ pub(super) struct Store {
     pub witnessed: Vec<(Vec<u8>, Location)>,
     pub matrices_refused: u64,
     pub files_dropped: u64,
+    /// The file that heartbeats go to, once there was one.
+    pub alive: Option<Arc<dyn DiskFile>>,
+    pub beats: u64,
     pub state: State,
 }
+
+/// What heartbeats are written to.
+const ALIVE: &str = "alive";
 
 impl Store {
     pub fn accepting(&self) -> Result<()> {
@@ -164,11 +170,15 @@ impl Store {
         }
     }
 
-    /// Appends to the log. If the disk is full, room is made from the reserve, then from old matrices.
     fn append_log(&mut self, record: &Record<'_>) -> Result<Location> {
-        let (kind, payload) = record.encode();
+        self.append_logs(&[record.encode()])
+    }
+
+    /// Appends records to the log and returns where the first lies. If the disk is full, room is made from the
+    /// reserve, then from old matrices.
+    fn append_logs(&mut self, records: &[(u8, Vec<u8>)]) -> Result<Location> {
         loop {
-            match self.log.append(kind, &payload) {
+            match self.log.append(records) {
                 Err(Error::DiskFull { .. }) if self.reserve.give_up()? => {
                     tracing::warn!("the disk is full: the archive's reserve is given up");
                 }
@@ -194,14 +204,9 @@ impl Store {
         }
     }
 
-    pub fn feedback(&mut self, feedback_key: &str, json: &[u8]) -> Result<FeedbackStored> {
+    pub fn feedback(&mut self, feedback_key: &str, about: &str, json: &[u8]) -> Result<FeedbackStored> {
         self.accepting()?;
-        let key = key::feedback(feedback_key);
-        let known = self.find(&key, |record| match record {
-            Record::Feedback { key, .. } if key == feedback_key => Some(()),
-            _ => None,
-        })?;
-        if known.is_some() {
+        if self.find_feedback(feedback_key)?.is_some() {
             return Ok(FeedbackStored::Known);
         }
         let bytes = json.len() as u64;
@@ -211,25 +216,61 @@ impl Store {
         {
             return Err(self.full());
         }
-        let at = self.append_log(&Record::Feedback { key: feedback_key, json })?;
+        let at = self.append_log(&Record::Feedback { key: feedback_key, about, json })?;
         self.counts.feedback += 1;
-        self.record_view(|views| views.put(key.clone(), key::place(at)));
+        self.record_view(|views| {
+            views.put(key::feedback(feedback_key), key::place(at))?;
+            if about.is_empty() {
+                return Ok(());
+            }
+            views.put(key::at(&key::words(about), at), Vec::new())?;
+            views.put(key::at(key::OUTBOX, at), Vec::new())
+        });
         Ok(FeedbackStored::Recorded)
     }
 
-    pub fn receipt(&mut self, decision_id: &str) -> Result<()> {
+    pub fn receipts(&mut self, ids: &[&str]) -> Result<()> {
         self.accepting()?;
-        let Some((at, _)) = self.find_decision(decision_id)? else {
-            return Err(Error::UnknownDecision { decision_id: decision_id.to_owned() });
-        };
-        let waiting = key::at(key::OUTBOX, at);
-        if self.view(|views| views.get(&waiting))?.is_none() {
+        let mut taken = Vec::new();
+        for id in ids {
+            let decision = self.find_decision(id)?.map(|(at, _)| at);
+            let place = match decision {
+                None => self.find_feedback(id)?.map(|(at, _)| at),
+                found => found,
+            };
+            let Some(at) = place else {
+                return Err(Error::UnknownDecision { decision_id: (*id).to_owned() });
+            };
+            let waiting = key::at(key::OUTBOX, at);
+            if self.view(|views| views.get(&waiting))?.is_some() {
+                taken.push((*id, waiting));
+            }
+        }
+        let records: Vec<_> = taken.iter().map(|(id, _)| Record::Receipt { id }.encode()).collect();
+        if records.is_empty() {
             return Ok(());
         }
-        self.append_log(&Record::Receipt { decision_id })?;
-        self.counts.receipts += 1;
-        self.record_view(|views| views.remove(&waiting));
+        self.append_logs(&records)?;
+        self.counts.receipts += records.len() as u64;
+        self.record_view(|views| taken.iter().try_for_each(|(_, waiting)| views.remove(waiting)));
         Ok(())
+    }
+
+    /// Shows that the disk takes and keeps bytes.
+    pub fn heartbeat(&mut self) -> Result<()> {
+        self.accepting()?;
+        if self.alive.is_none() {
+            let names = self.disk.list("").map_err(Error::io("listing", "the archive's folder"))?;
+            let known = names.iter().any(|name| name == ALIVE);
+            self.alive = Some(if known {
+                self.disk.open(ALIVE).map_err(Error::io("opening", ALIVE))?
+            } else {
+                super::log::create(self.disk.as_ref(), ALIVE)?
+            });
+        }
+        self.beats += 1;
+        let Some(file) = &self.alive else { return Ok(()) };
+        super::log::overwrite(file.as_ref(), ALIVE, &self.beats.to_le_bytes())
     }
 
     pub fn stats(&self) -> Stats {

@@ -208,7 +208,8 @@ fn remove_all(dir: &Path) -> io::Result<u32> {
     Ok(last)
 }
 
-/// Keys of the views; all values but those of the outbox and of a coil's passes are locations.
+/// Keys of the views; all values but those of lists (the outbox, a coil's passes, the words on a
+/// decision) are locations.
 pub mod key {
     use super::Location;
 
@@ -233,6 +234,14 @@ pub mod key {
         tagged(b'f', key)
     }
 
+    /// Before the locations of all words on a decision.
+    pub fn words(decision_id: &str) -> Vec<u8> {
+        let mut key = vec![b'w'];
+        key.extend_from_slice(&(decision_id.len() as u16).to_be_bytes());
+        key.extend_from_slice(decision_id.as_bytes());
+        key
+    }
+
     /// Before the locations of all decisions on a coil: with its length, so that no id is another's beginning.
     pub fn coil(coil_id: &str) -> Vec<u8> {
         let mut key = vec![b'c'];
@@ -241,7 +250,7 @@ pub mod key {
         key
     }
 
-    /// Before the locations of all decisions without receipt.
+    /// Before the locations of all that has no receipt: decisions, and words on them.
     pub const OUTBOX: &[u8] = b"o";
 
     /// `prefix` and a location, so that keys sort as the log does.

@@ -3,7 +3,7 @@
 use super::error::{Error, Result};
 use super::frame::{Frames, Step};
 use super::log::{Gap, Location, LogFile, path};
-use super::lookup::decision;
+use super::lookup::{decision, feedback};
 use super::record::Record;
 use super::{Decision, Feedback};
 
@@ -80,9 +80,6 @@ impl Iterator for FeedbackWalk {
     type Item = Result<Feedback>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next(|record| match record {
-            Record::Feedback { key, json } => Some(Feedback { key: key.to_owned(), json: json.to_owned() }),
-            _ => None,
-        })
+        self.0.next(feedback)
     }
 }

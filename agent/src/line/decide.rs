@@ -47,6 +47,7 @@ impl Line {
             model: self.judge.model(),
             timing: Timing {
                 closed_at: self.now.wall,
+                ended_at: seen.ended_at,
                 judged_in_ms: (opinion.took.as_secs_f64() * 1e6).round() / 1e3,
             },
         }

@@ -14,6 +14,11 @@ use coilsight_models::tally::{Fate, Reason};
 use coilsight_models::verdict::Cause;
 use jiff::Timestamp;
 
+/// A coil of which fewer rows came has hardly begun.
+const FEW_ROWS: usize = 100;
+/// Coils whose repetition is kept in mind.
+const MAX_REPEATING: usize = 1024;
+
 impl Line {
     pub(super) fn ingest(&mut self, message: Inbound) -> Result<Fate> {
         match message {
@@ -37,7 +42,7 @@ impl Line {
         }
         if self.is_decided(&id, start.at)? {
             // What follows repeats that pass, even if a later one of this coil is open: that one waits.
-            self.repeating.insert(id.clone(), PassKey::Started(id, start.at));
+            self.repeats(id);
             return Ok(Fate::Duplicate);
         }
         match open {
@@ -71,6 +76,10 @@ impl Line {
         self.heard(&id)?;
         if !new.is_empty() {
             self.journal(&id, &Entry::Rows(new))?;
+        }
+        let unreadable = batch.rows.iter().filter(|row| row.is_err()).count() as u64;
+        if unreadable > 0 {
+            self.unreadable(Some(&id), unreadable)?;
         }
         let Some(pass) = self.open.get_mut(&id) else { return Ok(Fate::SetAside(Reason::MissingField)) };
         pass.readings.add_many(Fate::SetAside(Reason::AbsurdValue), batch.absurd_readings);
@@ -107,9 +116,9 @@ impl Line {
             return Ok(if same { Fate::Duplicate } else { Fate::SetAside(Reason::Contradicting) });
         }
         self.heard(id)?;
-        self.journal(id, &Entry::End(end.length_m))?;
+        self.journal(id, &Entry::End { length_m: end.length_m, at: end.at })?;
         if let Some(pass) = self.open.get_mut(id) {
-            pass.end = Some(end.length_m);
+            (pass.end, pass.ended_at) = (Some(end.length_m), end.at);
         }
         self.close_if_complete(id)?;
         Ok(Fate::Used)
@@ -166,11 +175,11 @@ impl Line {
         Ok(earlier && !self.archive.passes_of(end.coil_id.as_str())?.is_empty())
     }
 
-    /// Whether a start belongs to a pass that was decided without it: the coil's last pass had no start,
-    /// and was closed after this one's time.
+    /// Whether a start belongs to a pass that was decided without it: the coil's last pass had no start, and
+    /// ended after this one's time. Both times are the plant's own: this machine's clock decides nothing.
     fn was_decided_without(&self, start: &Start) -> Result<bool> {
         let last = self.last_assessment(&start.coil_id)?;
-        Ok(last.is_some_and(|a| a.pass.is_none() && a.timing.closed_at.is_some_and(|at| start.at <= at)))
+        Ok(last.is_some_and(|a| a.pass.is_none() && a.timing.ended_at.is_some_and(|at| start.at <= at)))
     }
 
     /// The decision on the coil's last pass, unless its end was not heard.
@@ -202,15 +211,43 @@ impl Line {
         Ok(())
     }
 
-    /// With too many coils open, the one that has been silent longest is closed.
+    /// With too many coils or rows open, one is closed early: first those of which next to nothing is known, and
+    /// among them the most silent, so that no flood of ids closes a coil that is being coated.
     fn make_room(&mut self) -> Result<()> {
-        while self.open.len() >= self.config.max_open.max(1) {
-            let Some(id) = self.open.iter().min_by_key(|(_, pass)| pass.step).map(|(id, _)| id.clone())
+        while self.open.len() >= self.config.max_open.max(1) || self.open_rows() >= self.config.max_open_rows
+        {
+            let worth = |pass: &OpenPass| (pass.start.is_some(), pass.strip.len() >= FEW_ROWS, pass.step);
+            let Some(id) = self.open.iter().min_by_key(|(_, pass)| worth(pass)).map(|(id, _)| id.clone())
             else {
                 return Ok(());
             };
-            tracing::warn!(coil_id = %id, open = self.open.len(), "too many coils open: closing the most silent");
+            tracing::debug!(coil_id = %id, open = self.open.len(), "too much is open: closed early");
             self.close(&id)?;
+            self.closed_early += 1;
+        }
+        Ok(())
+    }
+
+    /// Notes that a coil's gateway repeats a pass that has its decision.
+    fn repeats(&mut self, id: CoilId) {
+        self.step += 1;
+        if self.repeating.len() >= MAX_REPEATING
+            && let Some(oldest) =
+                self.repeating.iter().min_by_key(|(_, step)| **step).map(|(id, _)| id.clone())
+        {
+            self.repeating.remove(&oldest);
+        }
+        self.repeating.insert(id, self.step);
+    }
+
+    /// Notes that rows came that could not be read: of a coil, or, where nobody can tell, of any that is open.
+    pub(super) fn unreadable(&mut self, of: Option<&CoilId>, rows: u64) -> Result<()> {
+        for (id, pass) in self.open.iter_mut().filter(|(_, pass)| pass.unreadable < MAX_ROWS as u64) {
+            if of.is_some_and(|of| of != id) {
+                continue;
+            }
+            self.archive.append(pass.segment, &Entry::Unreadable(rows).encode())?;
+            pass.unreadable += rows;
         }
         Ok(())
     }
@@ -246,7 +283,8 @@ impl Line {
                 Entry::Rows(rows) => rows.iter().for_each(|row| {
                     pass.strip.add(row);
                 }),
-                Entry::End(length_m) => pass.end = Some(length_m),
+                Entry::End { length_m, at } => (pass.end, pass.ended_at) = (Some(length_m), at),
+                Entry::Unreadable(rows) => pass.unreadable += rows,
                 Entry::Whole(coil) => pass.take_whole(coil),
             }
         }

@@ -17,9 +17,13 @@ pub(super) enum Entry {
     Opened(CoilId),
     Start(Start),
     Rows(Vec<Row>),
-    /// Length, m.
-    End(f64),
+    End {
+        length_m: f64,
+        at: Option<Timestamp>,
+    },
     Whole(WholeCoil),
+    /// So many rows came and could not be read.
+    Unreadable(u64),
 }
 
 const OPENED: u8 = 1;
@@ -27,6 +31,7 @@ const START: u8 = 2;
 const ROWS: u8 = 3;
 const END: u8 = 4;
 const WHOLE: u8 = 5;
+const UNREADABLE: u8 = 6;
 
 /// Bytes of a row: its position in millimetres and 18 readings.
 const ROW: usize = 4 + 4 * GAUGES;
@@ -63,7 +68,8 @@ impl Entry {
         match self {
             Self::Opened(id) => json(OPENED, id),
             Self::Start(start) => json(START, &StartRecord::from(start)),
-            Self::End(length_m) => json(END, length_m),
+            Self::End { length_m, at } => json(END, &(length_m, at)),
+            Self::Unreadable(rows) => json(UNREADABLE, rows),
             Self::Rows(rows) => {
                 let mut bytes = vec![ROWS];
                 for row in rows {
@@ -97,7 +103,8 @@ impl Entry {
         match *kind {
             OPENED => serde_json::from_slice(content).ok().map(Self::Opened),
             START => serde_json::from_slice::<StartRecord>(content).ok().map(|s| Self::Start(s.into())),
-            END => serde_json::from_slice(content).ok().map(Self::End),
+            END => serde_json::from_slice(content).ok().map(|(length_m, at)| Self::End { length_m, at }),
+            UNREADABLE => serde_json::from_slice(content).ok().map(Self::Unreadable),
             ROWS if content.len() % ROW == 0 => {
                 Some(Self::Rows(content.chunks_exact(ROW).map(row).collect()))
             }
@@ -142,8 +149,10 @@ mod tests {
     use coilsight_models::coil::{CELLS, ToleranceClass};
     use proptest::prelude::*;
 
+    const SIX: &str = "2026-01-05T06:00:00Z";
+
     fn start(order: Result<Order, OrderFault>) -> Start {
-        let at = "2026-01-05T06:00:00Z".parse().unwrap();
+        let at = SIX.parse().unwrap();
         Start { coil_id: CoilId::new("GL2-1").unwrap(), at, order }
     }
 
@@ -161,7 +170,8 @@ mod tests {
             Entry::Start(good),
             Entry::Start(bad.clone()),
             Entry::Rows(vec![row, row]),
-            Entry::End(1234.5),
+            Entry::End { length_m: 1234.5, at: Some(SIX.parse().unwrap()) },
+            Entry::Unreadable(50),
             Entry::Whole(whole(Ok(matrix))),
             Entry::Whole(whole(Err(Reason::WrongShape))),
         ] {

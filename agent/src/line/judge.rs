@@ -4,7 +4,7 @@ use coilsight_models::bundle::Verified;
 use coilsight_models::coil::{CoilMatrix, Order};
 use coilsight_models::message::assessment::ModelUsed;
 use coilsight_models::session::{GoldenRefused, OpenFault, Scores, Session};
-use coilsight_models::verdict::Policy;
+use coilsight_models::verdict::{Policy, Threshold};
 
 /// Whoever gives scores: a bundle's models, or a stand-in in tests.
 pub trait Judge: Send {
@@ -14,6 +14,51 @@ pub trait Judge: Send {
     fn policy(&self) -> &Policy;
     /// What to call it.
     fn model(&self) -> ModelUsed;
+    /// Judges a coil that it knows, and sees whether it still judges it so.
+    fn prove(&mut self) -> Result<(), Unjudged>;
+    /// Why nothing is judged, where that is so from the start.
+    fn absent(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// Nobody judges: every coil is a person's, until there is a bundle.
+pub struct NoJudge {
+    why: String,
+    policy: Policy,
+}
+
+impl NoJudge {
+    /// Says why there is no model.
+    pub fn new(why: impl Into<String>) -> Self {
+        let t = Threshold { nok_from: 0.5, review_from: 0.0, review_to: 1.0 };
+        let policy = Policy { miss_cost: 1.0, a: t, b: t, c: t, unknown: t };
+        Self { why: why.into(), policy }
+    }
+}
+
+impl Judge for NoJudge {
+    fn scores(&mut self, _: &CoilMatrix, _: Option<&Order>) -> Result<Scores, Unjudged> {
+        Err(Unjudged(self.why.clone().into()))
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn model(&self) -> ModelUsed {
+        let none = String::from("none");
+        let agent = env!("CARGO_PKG_VERSION").into();
+        ModelUsed { bundle: none.clone(), release: 0, fingerprint: none, prepare: 0, agent }
+    }
+
+    fn prove(&mut self) -> Result<(), Unjudged> {
+        Ok(())
+    }
+
+    fn absent(&self) -> Option<&str> {
+        Some(&self.why)
+    }
 }
 
 /// Why a coil got no score.
@@ -68,5 +113,10 @@ impl Judge for BundleJudge {
 
     fn model(&self) -> ModelUsed {
         self.model.clone()
+    }
+
+    fn prove(&mut self) -> Result<(), Unjudged> {
+        let checked = self.session.check_first_golden(1);
+        checked.map(drop).map_err(|error| Unjudged(Box::new(error)))
     }
 }

@@ -6,6 +6,7 @@ use coilsight_models::chunk::{Chunked, Coverage};
 use coilsight_models::coil::{CoilMatrix, Order};
 use coilsight_models::tally::{Counts, Reason};
 use coilsight_models::verdict::{Cause, coverage_causes};
+use jiff::Timestamp;
 
 /// A pass as it was seen.
 #[derive(Debug)]
@@ -18,13 +19,17 @@ pub(super) struct Seen {
     pub coverage: Coverage,
     /// Where the pass's rows ended.
     pub rows: Counts,
+    /// Where their readings ended.
+    pub readings: Counts,
+    /// When it ended, by its end.
+    pub ended_at: Option<Timestamp>,
     /// What asks for a person.
     pub causes: Vec<Cause>,
 }
 
 impl Line {
-    pub(super) fn normalise(&mut self, pass: OpenPass) -> Result<Seen> {
-        let key = self.key(&pass)?;
+    pub(super) fn normalise(&self, pass: &OpenPass) -> Result<Seen> {
+        let key = self.key(pass)?;
         let mut causes = Vec::new();
         let order = match pass.order() {
             None => {
@@ -42,10 +47,10 @@ impl Line {
         if pass.end.is_none() && pass.given.is_none() {
             causes.push(Cause::NoEnd);
         }
-        let mut rows = pass.rows;
-        let mut readings = pass.readings;
-        let matrix = match (pass.given, length_m) {
-            (Some(Given::Matrix(matrix)), _) => Some(matrix),
+        let mut rows = pass.rows.clone();
+        let mut readings = pass.readings.clone();
+        let matrix = match (&pass.given, length_m) {
+            (Some(Given::Matrix(matrix)), _) => Some(matrix.clone()),
             (Some(Given::Unusable(reason)), _) => {
                 causes.push(match reason {
                     Reason::WrongShape => Cause::WrongShape,
@@ -61,17 +66,21 @@ impl Line {
             }
             (None, _) => None,
         };
-        self.tally.rows += &rows;
-        self.tally.readings += &readings;
         let coverage = matrix.as_ref().map_or_else(Coverage::nothing, Coverage::of);
         if !causes.contains(&Cause::WrongShape) {
             causes.extend(coverage_causes(&coverage, &self.config.coverage));
         }
+        let lost_m = pass.lost_m();
+        if lost_m > self.config.coverage.max_missing_m && coverage.cells > 0.0 {
+            causes.push(Cause::RowsLost { metres: lost_m });
+        }
         let matrix = matrix.filter(|_| coverage.cells > 0.0);
-        Ok(Seen { key, order, matrix, length_m, coverage, rows, causes })
+        let ended_at = pass.ended_at;
+        Ok(Seen { key, order, matrix, length_m, coverage, rows, readings, ended_at, causes })
     }
 
-    fn key(&self, pass: &OpenPass) -> Result<PassKey> {
+    /// The name of a pass.
+    pub(super) fn key(&self, pass: &OpenPass) -> Result<PassKey> {
         let id = pass.coil_id.clone();
         if let Some(start) = &pass.start {
             return Ok(PassKey::Started(id, start.at));

@@ -46,6 +46,25 @@ impl fmt::Display for PassKey {
     }
 }
 
+impl std::str::FromStr for PassKey {
+    type Err = BadPassKey;
+
+    fn from_str(text: &str) -> Result<Self, BadPassKey> {
+        let bad = || BadPassKey(text.to_owned());
+        let (id, pass) = text.rsplit_once('@').ok_or_else(bad)?;
+        let id = CoilId::new(id).map_err(|_| bad())?;
+        match pass.strip_prefix("unheard-") {
+            Some(n) => n.parse().map(|n| Self::Unheard(id, n)).map_err(|_| bad()),
+            None => pass.parse().map(|at| Self::Started(id, at)).map_err(|_| bad()),
+        }
+    }
+}
+
+/// A text that is no [`PassKey`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} names no pass: the archive was written by something else")]
+pub struct BadPassKey(String);
+
 /// A decision's name, from its line and pass: the same pass always gets the same, on any machine.
 pub fn decision_id(line: &str, pass: &PassKey) -> String {
     let mut hash = Sha256::new();
@@ -82,12 +101,16 @@ pub(super) struct OpenPass {
     pub start: Option<Start>,
     /// Its length by its end, m.
     pub end: Option<f64>,
+    /// When it ended, by its end.
+    pub ended_at: Option<Timestamp>,
     /// Its rows so far.
     pub strip: Strip,
     /// Instead of rows.
     pub given: Option<Given>,
     /// Rows that ended already: duplicates and what was set aside.
     pub rows: Counts,
+    /// Rows that came while it was open and could not be read: they explain what is missing.
+    pub unreadable: u64,
     /// Readings that were set aside when they came.
     pub readings: Counts,
     /// When the line last heard of it.
@@ -107,9 +130,11 @@ impl OpenPass {
             segment,
             start: None,
             end: None,
+            ended_at: None,
             strip: Strip::default(),
             given: None,
             rows: Counts::default(),
+            unreadable: 0,
             readings: Counts::default(),
             heard,
             step,
@@ -128,14 +153,17 @@ impl OpenPass {
         self.order().and_then(Result::ok).map_or(MAX_READING, |order| order.max_reading())
     }
 
-    /// Whether nothing more is awaited: its end is known, no chunk is unseen, and the rows reach the end
-    /// (a late last batch may lie within the last chunk).
+    /// Metres of the strip that neither came nor were among what came and could not be read.
+    pub fn lost_m(&self) -> f64 {
+        let length_m = self.end.or_else(|| self.strip.seen_length_m());
+        let Some(length_m) = length_m.filter(|_| self.given.is_none()) else { return 0.0 };
+        let explained = self.unreadable as f64 * self.strip.step_m();
+        (self.strip.missing_m(length_m) - explained).max(0.0)
+    }
+
+    /// Whether nothing more is awaited: its end is known, and its rows leave no hole up to there.
     pub fn is_complete(&self) -> bool {
-        let whole = |length_m: f64| {
-            let seen_m = self.strip.seen_length_m();
-            seen_m.is_some_and(|seen_m| seen_m >= length_m) && self.strip.covers(length_m)
-        };
-        self.given.is_some() || self.end.is_some_and(whole)
+        self.given.is_some() || self.end.is_some_and(|length_m| self.strip.missing_m(length_m) == 0.0)
     }
 }
 
@@ -149,6 +177,9 @@ mod tests {
         let at = "2026-01-05T06:00:00Z".parse().unwrap();
         let pass = PassKey::Started(id.clone(), at);
         assert_eq!(pass.to_string(), "GL2-1@2026-01-05T06:00:00Z");
+        for key in [pass.clone(), PassKey::Unheard(CoilId::new("a@b@").unwrap(), 7)] {
+            assert_eq!(key.to_string().parse::<PassKey>().unwrap(), key);
+        }
         let same = PassKey::Started(id.clone(), "2026-01-05T07:00:00+01:00".parse().unwrap());
         assert_eq!(
             decision_id("gl2", &pass),

@@ -21,14 +21,18 @@ impl Line {
             matrix: matrix.as_deref(),
         })?;
         match decided {
-            Decided::Recorded => tracing::info!(
-                coil_id = %assessment.coil_id,
-                bundle = %assessment.model.bundle,
-                verdict = %assessment.verdict,
-                p_nok = assessment.p_nok,
-                elapsed_ms = assessment.timing.judged_in_ms,
-                "decided"
-            ),
+            Decided::Recorded => {
+                let span = tracing::Span::current();
+                span.record("bundle", &*assessment.model.bundle);
+                span.record("verdict", tracing::field::display(assessment.verdict));
+                span.record("elapsed_ms", assessment.timing.judged_in_ms);
+                tracing::info!(
+                    coil_id = %assessment.coil_id,
+                    verdict = %assessment.verdict,
+                    p_nok = assessment.p_nok,
+                    "decided"
+                );
+            }
             Decided::Known { decision_id, .. } => {
                 tracing::info!(coil_id = %assessment.coil_id, decision_id, "had its decision, keeps it");
             }

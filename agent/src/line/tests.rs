@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// P(NOK) is near to 1 as soon as any cell lies under 55 g/m2, and near to 0 otherwise.
-pub(super) struct ThinSpotJudge {
+pub(crate) struct ThinSpotJudge {
     policy: Policy,
 }
 
@@ -45,6 +45,10 @@ impl Judge for ThinSpotJudge {
     fn model(&self) -> ModelUsed {
         let text = String::from("test");
         ModelUsed { bundle: text.clone(), release: 1, fingerprint: text.clone(), prepare: 1, agent: text }
+    }
+
+    fn prove(&mut self) -> Result<(), Unjudged> {
+        Ok(())
     }
 }
 
@@ -130,19 +134,19 @@ impl Bench {
     }
 }
 
-fn start(coil: &str, at: &str) -> serde_json::Value {
+pub(crate) fn start(coil: &str, at: &str) -> serde_json::Value {
     json!({"coil_id": coil, "at": at, "nominal_g_m2": 70.0, "tolerance_class": "B", "width_mm": 1250})
 }
 
-fn rows(coil: &str, from: u32, to: u32, g_m2: f64) -> serde_json::Value {
+pub(crate) fn rows(coil: &str, from: u32, to: u32, g_m2: f64) -> serde_json::Value {
     let positions: Vec<f64> = (4 * from..4 * to).map(|i| f64::from(i) / 4.0).collect();
     let side = vec![vec![g_m2; 9]; positions.len()];
     json!({"coil_id": coil, "position_m": positions, "top": side, "bottom": side})
 }
 
-fn end(coil: &str, length_m: f64) -> serde_json::Value {
+pub(crate) fn end(coil: &str, length_m: f64) -> serde_json::Value {
     json!({"coil_id": coil, "at": "2026-01-05T09:00:00Z", "length_m": length_m})
 }
 
-const SIX: &str = "2026-01-05T06:00:00Z";
-const SEVEN: &str = "2026-01-05T07:00:00Z";
+pub(crate) const SIX: &str = "2026-01-05T06:00:00Z";
+pub(crate) const SEVEN: &str = "2026-01-05T07:00:00Z";

@@ -121,6 +121,9 @@ pub struct ModelUsed {
 pub struct Timing {
     /// When the pass was closed, by the plant's time, if the plant gave any.
     pub closed_at: Option<Timestamp>,
+    /// When the pass ended, by its end.
+    #[serde(default)]
+    pub ended_at: Option<Timestamp>,
     /// From closing to verdict, ms.
     pub judged_in_ms: f64,
 }

@@ -1,6 +1,7 @@
 //! Whether a set computes here what it computed at the trainer. One that does not is not used.
 
 use super::{ScoreFault, Session};
+use crate::bundle::golden::GoldenCoil;
 use crate::coil::CoilId;
 
 /// A passed check.
@@ -50,30 +51,44 @@ pub enum GoldenRefused {
 impl Session {
     /// Scores the golden coils and compares each model's and the set's P(NOK) with the trainer's.
     pub fn check_golden(&mut self) -> Result<GoldenReport, GoldenRefused> {
+        let coils = self.golden.coils().len();
+        self.check_first_golden(coils)
+    }
+
+    /// The same with the first `coils` golden coils only: enough to see that the set still works.
+    pub fn check_first_golden(&mut self, coils: usize) -> Result<GoldenReport, GoldenRefused> {
         let (golden, tolerance) = (self.golden.clone(), self.tolerance);
+        let mut report = GoldenReport { coils: 0, worst: 0.0, tolerance };
+        for coil in golden.coils().iter().take(coils) {
+            let distance = self.check_coil(coil)?;
+            report = GoldenReport { coils: report.coils + 1, worst: report.worst.max(distance), tolerance };
+        }
+        Ok(report)
+    }
+
+    /// How far the scores of a golden coil lie from the trainer's at most.
+    fn check_coil(&mut self, coil: &GoldenCoil) -> Result<f64, GoldenRefused> {
+        let scores = self
+            .score(&coil.matrix, coil.order.as_ref())
+            .map_err(|source| GoldenRefused::NoScore { coil: coil.id.clone(), source })?;
+        if scores.models.len() != coil.models.len() {
+            return Err(GoldenRefused::Models(coil.id.clone()));
+        }
+        let mut pairs = vec![("the set".to_string(), scores.p_nok, coil.p_nok)];
+        for model in &scores.models {
+            let expected =
+                coil.models.get(&model.name).ok_or_else(|| GoldenRefused::Models(coil.id.clone()))?;
+            pairs.push((format!("the model {}", model.name), model.p_nok, *expected));
+        }
         let mut worst = 0.0f64;
-        for coil in golden.coils() {
-            let scores = self
-                .score(&coil.matrix, coil.order.as_ref())
-                .map_err(|source| GoldenRefused::NoScore { coil: coil.id.clone(), source })?;
-            if scores.models.len() != coil.models.len() {
-                return Err(GoldenRefused::Models(coil.id.clone()));
-            }
-            let mut pairs = vec![("the set".to_string(), scores.p_nok, coil.p_nok)];
-            for model in &scores.models {
-                let expected =
-                    coil.models.get(&model.name).ok_or_else(|| GoldenRefused::Models(coil.id.clone()))?;
-                pairs.push((format!("the model {}", model.name), model.p_nok, *expected));
-            }
-            for (who, found, expected) in pairs {
-                let distance = (found - expected).abs();
-                worst = worst.max(distance);
-                if distance > tolerance {
-                    let coil = coil.id.clone();
-                    return Err(GoldenRefused::Score { coil, who, found, expected, tolerance });
-                }
+        for (who, found, expected) in pairs {
+            let distance = (found - expected).abs();
+            worst = worst.max(distance);
+            if distance > self.tolerance {
+                let (coil, tolerance) = (coil.id.clone(), self.tolerance);
+                return Err(GoldenRefused::Score { coil, who, found, expected, tolerance });
             }
         }
-        Ok(GoldenReport { coils: golden.coils().len(), worst, tolerance })
+        Ok(worst)
     }
 }

@@ -79,7 +79,7 @@ fn a_failed_sync_stops_the_archive() {
         assert!(error.to_string().contains("input/output error") || i == 1, "{error}");
         assert!(matches!(error, Error::Stopped { .. }));
         assert!(matches!(archive.begin(), Err(Error::Stopped { .. })));
-        assert!(matches!(archive.feedback("f", b""), Err(Error::Stopped { .. })));
+        assert!(matches!(archive.feedback("f", None, b""), Err(Error::Stopped { .. })));
         assert!(matches!(archive.close(), Err(Error::Stopped { .. })));
         // What is known can still be asked.
         assert_eq!(archive.pass(&Sample::new(0).pass).unwrap().is_some(), i < 3);

@@ -28,13 +28,13 @@ fn a_pass_gets_one_decision_and_its_rows_go() {
     assert_eq!(archive.decide(again).unwrap(), known);
     assert!(matches!(archive.append(repeated, b"more"), Err(Error::UnknownSegment { .. })));
 
-    archive.receipt(&sample.id).unwrap();
-    archive.receipt(&sample.id).unwrap();
+    archive.receipts(&[&sample.id]).unwrap();
+    archive.receipts(&[&sample.id]).unwrap();
     assert_eq!(archive.stats().counts.receipts, 1);
     assert_eq!(archive.outbox(10).unwrap(), []);
     assert_eq!(archive.matrix(&sample.id).unwrap(), Matrix::Kept(sample.matrix.unwrap()));
-    assert_eq!(archive.feedback("f", b"OK").unwrap(), FeedbackStored::Recorded);
-    assert_eq!(archive.feedback("f", b"NOK").unwrap(), FeedbackStored::Known);
+    assert_eq!(archive.feedback("f", None, b"OK").unwrap(), FeedbackStored::Recorded);
+    assert_eq!(archive.feedback("f", None, b"NOK").unwrap(), FeedbackStored::Known);
     assert_eq!(archive.feedbacks().next().unwrap().unwrap().json, b"OK");
 }
 
@@ -45,7 +45,7 @@ fn a_decision_id_belongs_to_one_pass() {
     archive.decide(sample.new_decision()).unwrap();
     let other = NewDecision { pass_key: "another pass", ..sample.new_decision() };
     assert!(matches!(archive.decide(other), Err(Error::DecisionIdTaken { .. })));
-    assert!(matches!(archive.receipt("unheard of"), Err(Error::UnknownDecision { .. })));
+    assert!(matches!(archive.receipts(&["unheard of"]), Err(Error::UnknownDecision { .. })));
     assert!(matches!(archive.matrix("unheard of"), Err(Error::UnknownDecision { .. })));
     assert_eq!(archive.pass("unheard of").unwrap(), None);
     assert_eq!(archive.passes_of("unheard of").unwrap(), Vec::<String>::new());
@@ -80,7 +80,7 @@ fn what_is_too_long_or_empty_is_refused() {
         archive.decide(NewDecision { pass_key: &long, ..new }).unwrap_err(),
         archive.decide(NewDecision { json: &json, ..new }).unwrap_err(),
         archive.decide(NewDecision { matrix: Some(&rows), ..new }).unwrap_err(),
-        archive.feedback("f", &json).unwrap_err(),
+        archive.feedback("f", None, &json).unwrap_err(),
         archive.append(archive.begin().unwrap(), &rows).unwrap_err(),
     ];
     assert!(refused.iter().all(|e| matches!(e, Error::TooLarge { .. })), "{refused:?}");
@@ -111,7 +111,7 @@ fn rows_are_refused_before_the_reserve_and_decisions_are_not() {
     for n in 0..20 {
         assert_eq!(archive.decide(Sample::new(n).new_decision()).unwrap(), Decided::Recorded);
     }
-    archive.feedback("f", b"OK").unwrap();
+    archive.feedback("f", None, b"OK").unwrap();
     let stats = archive.stats();
     assert!(stats.used <= stats.cap && stats.files_dropped > 0, "{stats:?}");
     assert_eq!(stats.used, disk.used() - super::super::recover::FORMAT_BYTES);
@@ -125,12 +125,12 @@ fn rows_are_refused_before_the_reserve_and_decisions_are_not() {
 #[test]
 fn feedback_cannot_fill_the_disk_but_decisions_may() {
     let (archive, _) = open(&SimDisk::new(), tiny()).unwrap();
-    let refused = (0..1000).find_map(|n| archive.feedback(&format!("f{n}"), &[b' '; 500]).err());
+    let refused = (0..1000).find_map(|n| archive.feedback(&format!("f{n}"), None, &[b' '; 500]).err());
     assert!(matches!(refused, Some(Error::Full { .. })), "{refused:?}");
     assert_eq!(archive.decide(Sample::new(0).new_decision()).unwrap(), Decided::Recorded);
     assert_eq!(archive.matrix(&Sample::new(0).id).unwrap(), Matrix::NoRoom);
     assert_eq!(archive.stats().matrices_refused, 1);
-    archive.receipt(&Sample::new(0).id).unwrap();
+    archive.receipts(&[&Sample::new(0).id]).unwrap();
 }
 
 #[test]

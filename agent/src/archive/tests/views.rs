@@ -44,9 +44,9 @@ impl Site {
         let (archive, _) = self.open();
         for n in range {
             archive.decide(Sample::new(n).new_decision()).unwrap();
-            archive.feedback(&format!("f-{n}"), b"OK").unwrap();
+            archive.feedback(&format!("f-{n}"), None, b"OK").unwrap();
             if n % 5 != 0 {
-                archive.receipt(&format!("d-{n}")).unwrap();
+                archive.receipts(&[&format!("d-{n}")]).unwrap();
             }
         }
         archive.close().unwrap();
@@ -85,7 +85,7 @@ fn check(archive: &Archive, count: usize) {
     assert_eq!(archive.pass(&Sample::new(count).pass).unwrap(), None);
     let passes: Vec<_> = (0..count).step_by(3).map(|n| Sample::new(n).pass).collect();
     assert_eq!(archive.passes_of("coil-0").unwrap(), passes);
-    let outbox: Vec<_> = archive.outbox(1000).unwrap().into_iter().map(|d| d.decision_id).collect();
+    let outbox: Vec<_> = archive.outbox(1000).unwrap().into_iter().map(|w| w.id().to_owned()).collect();
     assert_eq!(outbox, (0..count).step_by(5).map(|n| format!("d-{n}")).collect::<Vec<_>>());
     assert!(!archive.stats().views_in_memory);
 }

@@ -123,8 +123,7 @@ impl World {
                 known
             }
             Some(Op::Receipt(n)) => {
-                let waits =
-                    archive.outbox(1000).expect("outbox").iter().any(|d| d.decision_id == format!("d-{n}"));
+                let waits = archive.outbox(1000).expect("outbox").iter().any(|w| w.id() == format!("d-{n}"));
                 if n < model.decided && !waits {
                     model.received.insert(n);
                 }
@@ -234,13 +233,13 @@ impl World {
             }
             Op::DecideAgain(n) if n < self.model.decided => self.decide_again(n)?,
             Op::Feedback(n) => {
-                self.archive().feedback(&format!("f-{n}"), format!("word {n}").as_bytes())?;
+                self.archive().feedback(&format!("f-{n}"), None, format!("word {n}").as_bytes())?;
                 if !self.model.feedback.contains(&n) {
                     self.model.feedback.push(n);
                 }
             }
             Op::Receipt(n) if n < self.model.decided => {
-                self.archive().receipt(&format!("d-{n}"))?;
+                self.archive().receipts(&[&format!("d-{n}")])?;
                 self.model.received.insert(n);
             }
             Op::DecideAgain(_) | Op::Receipt(_) => {}
@@ -302,7 +301,7 @@ impl World {
             assert_eq!(archive.passes_of(&coil).expect("passes"), passes);
         }
         let outbox: Vec<_> =
-            archive.outbox(1000).expect("outbox").into_iter().map(|d| d.decision_id).collect();
+            archive.outbox(1000).expect("outbox").into_iter().map(|w| w.id().to_owned()).collect();
         assert_eq!(outbox, waiting);
         let all: Vec<_> = archive.decisions().map(|d| d.expect("decision").decision_id).collect();
         assert_eq!(all, (0..self.model.decided).map(|n| format!("d-{n}")).collect::<Vec<_>>());

@@ -46,12 +46,7 @@ fn the_end_of_an_earlier_pass_does_not_end_the_open_one() {
 fn a_start_that_comes_after_its_pass_was_decided_makes_no_second_pass() {
     let mut bench = Bench::new();
     bench.rows("X", 0, 100, 70.0);
-    let wall = "2026-01-05T06:10:00Z".parse().ok();
-    bench
-        .line
-        .take("plant/gl2/coil/end", end("X", 100.0).to_string().as_bytes(), Now { wall, ..Now::default() })
-        .unwrap();
-    bench.line.publish(&mut bench.heard).unwrap();
+    bench.say("coil/end", &end_at("X", "2026-01-05T06:10:00Z", 100.0));
     assert_eq!((bench.heard.0.len(), bench.last().verdict), (1, Verdict::Review));
     assert_eq!(bench.start("X", SIX), Fate::SetAside(Reason::AfterDecision));
     assert_eq!(bench.rows("X", 0, 100, 70.0), Fate::SetAside(Reason::AfterDecision));

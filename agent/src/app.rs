@@ -1,0 +1,165 @@
+//! The running agent: opens what it needs, wires the line's thread to the broker's sessions, and sees to an orderly
+//! stop. Any part that ends ends the whole; systemd starts it again.
+
+mod worker;
+
+use crate::archive::{Archive, RealDisk};
+use crate::broker::{Command, Event, Role, Session};
+use crate::config::Settings;
+use crate::line::{BundleJudge, Judge, Line, NoJudge};
+use crate::station::{Sessions, Station, last_will};
+use crate::{systemd, trust};
+use anyhow::Context;
+use coilsight_models::message::Kind;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Events between the sessions and the line: with a message's greatest length, what a flood may take of memory.
+const EVENTS: usize = 32;
+
+/// Runs until it is told to stop (SIGTERM, SIGINT) or cannot go on.
+pub fn run(settings: &Settings) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let station = open(settings)?;
+    runtime.block_on(live(settings, station))
+}
+
+/// Opens the archive, the models and the line over them.
+pub fn open(settings: &Settings) -> anyhow::Result<Station> {
+    let state = &settings.state;
+    let disk = RealDisk::new(state.join("archive"))
+        .with_context(|| format!("cannot use {} for the archive", state.display()))?;
+    let (archive, recovery) = Archive::open(Arc::new(disk), state.join("views"), settings.limits())?;
+    tracing::info!(
+        decisions = recovery.counts.decisions,
+        open_coils = recovery.open.len(),
+        views = ?recovery.views,
+        torn_bytes = recovery.torn_bytes,
+        "archive opened"
+    );
+    let line = Line::new(settings.line.clone(), archive, &recovery.open, judge(settings))?;
+    let broker = &settings.broker;
+    let sessions = Sessions::open(state.join("sessions.json"), &broker.address(), &broker.client_id);
+    Ok(Station::new(line, sessions, broker.check_echo))
+}
+
+/// The configured bundle, or nobody: without a model every coil is a person's, and no row is lost.
+fn judge(settings: &Settings) -> Box<dyn Judge> {
+    let bundle = || -> anyhow::Result<BundleJudge> {
+        let keys = trust::keys(std::slice::from_ref(&settings.bundle.trust), None)?;
+        let bundle = trust::bundle(&settings.bundle.file, &keys, &settings.line.id)?;
+        Ok(BundleJudge::open(&bundle)?)
+    };
+    match bundle() {
+        Ok(judge) => {
+            let model = judge.model();
+            tracing::info!(bundle = model.bundle, release = model.release, "bundle accepted");
+            Box::new(judge)
+        }
+        Err(error) => Box::new(NoJudge::new(format!("{error:#}"))),
+    }
+}
+
+/// The broker's sessions, as configured.
+fn sessions(settings: &Settings) -> anyhow::Result<[Session; 2]> {
+    let (broker, topics) = (&settings.broker, &settings.line.topics);
+    let login = broker.login(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))?;
+    let will = serde_json::to_vec(&last_will(&settings.line.id))?;
+    let seed = u64::from(std::process::id());
+    let echoes = if broker.check_echo {
+        vec![topics.full(&topics.status), topics.full(&topics.assessment)]
+    } else {
+        Vec::new()
+    };
+    let line = Session {
+        role: Role::Line,
+        broker: broker.clone(),
+        login,
+        client_id: broker.client_id.clone(),
+        listens_to: [&topics.start, &topics.gauge, &topics.end, &topics.matrix]
+            .map(|t| topics.full(t))
+            .to_vec(),
+        echoes,
+        will: Some((topics.full(&topics.status), will)),
+        max_payload: Kind::Matrix.max_bytes(),
+        seed,
+    };
+    let words = Session {
+        role: Role::Words,
+        client_id: format!("{}-words", broker.client_id),
+        listens_to: vec![topics.full(&topics.feedback)],
+        echoes: Vec::new(),
+        will: None,
+        max_payload: Kind::Feedback.max_bytes(),
+        seed: seed.rotate_left(32),
+        ..line.clone()
+    };
+    Ok([line, words])
+}
+
+async fn live(settings: &Settings, station: Station) -> anyhow::Result<()> {
+    // Before anybody is told that this runs: from now on a stop is orderly.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (events, inbox) = mpsc::channel::<Event>(EVENTS);
+    let [line, words] = sessions(settings)?;
+    let (to_line, line_commands) = mpsc::unbounded_channel();
+    let (to_words, words_commands) = mpsc::unbounded_channel();
+    let line = tokio::spawn(line.run(events.clone(), line_commands));
+    let words = tokio::spawn(words.run(events, words_commands));
+
+    let stopping = Arc::new(AtomicBool::new(false));
+    let proofs = Arc::new(AtomicU64::new(0));
+    let summary = Arc::new(Mutex::new(String::from("starting")));
+    let worker = worker::Worker {
+        station,
+        inbox,
+        to_line: to_line.clone(),
+        to_words: to_words.clone(),
+        stopping: Arc::clone(&stopping),
+        proofs: Arc::clone(&proofs),
+        summary: Arc::clone(&summary),
+        prove_every: systemd::watchdog().map_or(Duration::from_secs(30), |every| every / 4),
+    };
+    let handle = tokio::runtime::Handle::current();
+    let (ended, mut end) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new()
+        .name("line".into())
+        .spawn(move || drop(ended.send(worker.run(&handle))))
+        .context("no thread for the line")?;
+
+    systemd::ready();
+    let mut dog = systemd::Watchdog::default();
+    let mut beat =
+        tokio::time::interval(systemd::watchdog().map_or(Duration::from_secs(5), |every| every / 4));
+    let done = loop {
+        tokio::select! {
+            done = &mut end => break done,
+            _ = terminate.recv() => stop(&stopping),
+            _ = interrupt.recv() => stop(&stopping),
+            _ = beat.tick() => {
+                dog.feed(proofs.load(Ordering::Relaxed));
+                systemd::status(&summary.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+        }
+    };
+    // The line has said its last word: the sessions take their leave.
+    for commands in [to_line, to_words] {
+        let _ = commands.send(Command::Stop);
+    }
+    let _ = tokio::join!(line, words);
+    match done {
+        Ok(done) => done.context("the line cannot go on"),
+        Err(_) => anyhow::bail!("the line's thread died: please report this"),
+    }
+}
+
+fn stop(stopping: &AtomicBool) {
+    systemd::stopping();
+    tracing::info!("stopping: what is decided still goes out");
+    stopping.store(true, Ordering::Relaxed);
+}

@@ -1,0 +1,516 @@
+//! An MQTT 3.1.1 session with the plant's broker, by rumqttc, for as long as the agent lives.
+//!
+//! Each connection has a rumqttc event loop of its own and a number, its generation. What belongs to an earlier
+//! connection (an acknowledgement, a publication) dies with it: the broker delivers again, the outbox sends
+//! again. A stale acknowledgement on a new connection could name a message that was never stored.
+//!
+//! rumqttc reaches the broker through a socket of this process, so that [`super::guard`] stands between them.
+
+use super::Broker;
+use super::backoff::Backoff;
+use super::guard::Guard;
+use super::link::{self, LinkError, Stream};
+use bytes::{Bytes, BytesMut};
+use coilsight_models::message::notification::Subject;
+use coilsight_models::message::status::Trouble;
+use rumqttc::{
+    AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, Incoming, LastWill, MqttOptions, Outgoing,
+    QoS, SubscribeFilter, SubscribeReasonCode, Transport,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+
+/// Publications that the broker has not confirmed: more are refused by [`Command::Publish`]'s sender.
+pub const MAX_IN_FLIGHT: usize = 8;
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Coils in, decisions out, the status and its last will.
+    Line,
+    /// Inspectors' words in: apart, so that they come through when rows cannot be stored.
+    Words,
+}
+
+/// A session's part of the work.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// What it is for.
+    pub role: Role,
+    /// How the broker is reached.
+    pub broker: Broker,
+    /// User name and password.
+    pub login: Option<(String, String)>,
+    /// Its name at the broker.
+    pub client_id: String,
+    /// Topics of the plant, acknowledged by hand.
+    pub listens_to: Vec<String>,
+    /// Own topics, to hear whether the broker passes on what it takes.
+    pub echoes: Vec<String>,
+    /// The status if the agent is lost: topic and payload, retained.
+    pub will: Option<(String, Vec<u8>)>,
+    /// No payload is longer, bytes; longer ones arrive cut to one more.
+    pub max_payload: usize,
+    /// Of this run: for the jitter of waits.
+    pub seed: u64,
+}
+
+/// A message of the plant. Counts as delivered until it is acknowledged.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Whose.
+    pub role: Role,
+    /// The connection that it came by.
+    pub generation: u64,
+    /// The packet to acknowledge; 0 where nothing is awaited (QoS 0).
+    pub packet: u16,
+    /// Where it was published.
+    pub topic: String,
+    /// What was published.
+    pub payload: Bytes,
+}
+
+/// Something to publish, at QoS 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// For whoever asked: comes back when the broker has taken it.
+    pub token: u64,
+    /// Where.
+    pub topic: String,
+    /// What.
+    pub payload: Vec<u8>,
+    /// Whether the broker keeps it for those who come later.
+    pub retain: bool,
+}
+
+/// What a session tells.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// There is a connection.
+    Up {
+        /// Whose.
+        role: Role,
+        /// Its number.
+        generation: u64,
+        /// Whether the broker still knew the session.
+        known: bool,
+    },
+    /// There is none, or no longer.
+    Down {
+        /// Whose.
+        role: Role,
+        /// Why.
+        why: Trouble,
+    },
+    /// The broker does not let it listen to a topic.
+    Deaf {
+        /// Which.
+        topic: String,
+    },
+    /// A message of the plant.
+    Delivered(Delivery),
+    /// The broker has taken a publication.
+    Confirmed {
+        /// Which connection.
+        generation: u64,
+        /// Which publication.
+        token: u64,
+    },
+    /// The broker passes on what was published to an own topic.
+    Echo {
+        /// Which.
+        topic: String,
+    },
+}
+
+/// What a session is told.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// A delivery is stored.
+    Acknowledge {
+        /// Its connection.
+        generation: u64,
+        /// Its packet.
+        packet: u16,
+    },
+    /// Publish this.
+    Publish {
+        /// On this connection, or not at all.
+        generation: u64,
+        /// What.
+        publication: Publication,
+    },
+    /// Say good-bye to the broker and end.
+    Stop,
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error("the broker refuses the connection: {0}")]
+    Refused(&'static str, String),
+    #[error("the broker ended the connection")]
+    Mqtt(#[source] Box<ConnectionError>),
+    #[error("more comes from the broker than can be stored")]
+    Overloaded,
+    #[error("no socket inside this process")]
+    Inside(#[source] std::io::Error),
+}
+
+impl Session {
+    /// Lives until it is told to stop.
+    pub async fn run(self, events: mpsc::Sender<Event>, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let longest = Duration::from_secs(self.broker.longest_wait_s.max(1));
+        let mut backoff = Backoff::new(Duration::from_millis(250), longest, self.seed);
+        for generation in 1.. {
+            let why = match self.connect(generation, &events).await {
+                Err(why) => why,
+                Ok((connection, eventloop)) => {
+                    backoff.worked();
+                    match connection.serve(eventloop, &events, &mut commands).await {
+                        None => return,
+                        Some(why) => why,
+                    }
+                }
+            };
+            let overloaded = matches!(why, Ended::Overloaded);
+            if events.send(Event::Down { role: self.role, why: trouble(&why) }).await.is_err() {
+                return;
+            }
+            let wait = tokio::time::sleep(backoff.next_wait());
+            tokio::pin!(wait);
+            loop {
+                tokio::select! {
+                    () = &mut wait => {
+                        // Not before what came is stored.
+                        if overloaded && events.capacity() < events.max_capacity() {
+                            wait.as_mut().reset(tokio::time::Instant::now() + Duration::from_secs(1));
+                        } else {
+                            break;
+                        }
+                    }
+                    command = commands.recv() => match command {
+                        None | Some(Command::Stop) => return,
+                        // Of a connection that is gone.
+                        Some(Command::Acknowledge { .. } | Command::Publish { .. }) => {}
+                    },
+                }
+            }
+        }
+    }
+
+    async fn connect(
+        &self,
+        generation: u64,
+        events: &mpsc::Sender<Event>,
+    ) -> Result<(Connection<'_>, EventLoop), Ended> {
+        let stream = link::open(&self.broker).await?;
+        let (listener, name) = inside().map_err(Ended::Inside)?;
+        let mut options = MqttOptions::new(&self.client_id, name, 0);
+        options
+            .set_transport(Transport::Unix)
+            .set_keep_alive(self.broker.keep_alive())
+            .set_clean_session(false)
+            .set_manual_acks(true)
+            .set_inflight(4 * MAX_IN_FLIGHT as u16)
+            .set_max_packet_size(self.max_payload + 1 + MAX_PACKET_HEAD, MAX_OUTGOING);
+        if let Some((user, password)) = &self.login {
+            options.set_credentials(user, password);
+        }
+        if let Some((topic, payload)) = &self.will {
+            options.set_last_will(LastWill::new(topic, payload.clone(), QoS::AtLeastOnce, true));
+        }
+        let (client, mut eventloop) = AsyncClient::new(options, REQUESTS);
+        eventloop.network_options.set_connection_timeout(self.broker.keep_alive().as_secs());
+        let broken = Arc::new(Mutex::new(None));
+        let relay = tokio::spawn(relay(
+            listener,
+            stream,
+            Guard::new(self.max_payload + 1),
+            self.broker.clone(),
+            Arc::clone(&broken),
+        ));
+        let connection = Connection { session: self, generation, client, broken, _relay: AbortOnDrop(relay) };
+        let known = match eventloop.poll().await {
+            Ok(rumqttc::Event::Incoming(Incoming::ConnAck(welcome))) => welcome.session_present,
+            Ok(_) => return Err(Ended::Overloaded),
+            Err(error) => return Err(connection.ended(error)),
+        };
+        tracing::debug!(role = ?self.role, generation, known, "connected to the broker");
+        let _ = events.send(Event::Up { role: self.role, generation, known }).await;
+        Ok((connection, eventloop))
+    }
+}
+
+/// Requests that rumqttc holds: acknowledgements and publications, each with its own limit.
+const REQUESTS: usize = 4096;
+/// Room for a packet's header, topic and id, bytes.
+const MAX_PACKET_HEAD: usize = 70_000;
+/// No packet of ours is longer, bytes.
+const MAX_OUTGOING: usize = 1 << 20;
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+struct Connection<'a> {
+    session: &'a Session,
+    generation: u64,
+    client: AsyncClient,
+    /// What the link said when it broke.
+    broken: Arc<Mutex<Option<LinkError>>>,
+    /// Carries its bytes.
+    _relay: AbortOnDrop,
+}
+
+/// Publications on their way: in the order in which they were asked for, then by packet id.
+#[derive(Default)]
+struct Flight {
+    asked: VecDeque<u64>,
+    sent: HashMap<u16, u64>,
+}
+
+impl Connection<'_> {
+    fn ended(&self, error: ConnectionError) -> Ended {
+        if let Some(link) = self.broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Ended::Link(link);
+        }
+        let user = self.session.login.as_ref().map_or("(none)", |(user, _)| user.as_str());
+        match error {
+            ConnectionError::ConnectionRefused(code) => {
+                let (why, to_do) = refused(code);
+                Ended::Refused(why, to_do.replace("USER", user))
+            }
+            error => Ended::Mqtt(Box::new(error)),
+        }
+    }
+
+    /// Works until the connection ends (then why) or it is told to stop (then nothing).
+    async fn serve(
+        self,
+        eventloop: EventLoop,
+        events: &mpsc::Sender<Event>,
+        commands: &mut mpsc::UnboundedReceiver<Command>,
+    ) -> Option<Ended> {
+        let flight = Mutex::new(Flight::default());
+        let topics = self.session.listens_to.iter().chain(&self.session.echoes);
+        let filters: Vec<_> = topics.map(|t| SubscribeFilter::new(t.clone(), QoS::AtLeastOnce)).collect();
+        if self.client.try_subscribe_many(filters).is_err() {
+            return Some(Ended::Overloaded);
+        }
+        // Never dropped half-way: rumqttc's poll may have taken a request that it has not yet sent.
+        let polling = self.poll(eventloop, &flight, events);
+        tokio::pin!(polling);
+        loop {
+            let command = tokio::select! {
+                ended = &mut polling => return Some(ended),
+                command = commands.recv() => command,
+            };
+            let asked = match command {
+                None | Some(Command::Stop) => {
+                    let _ = self.client.try_disconnect();
+                    // Until the broker hangs up, or does not.
+                    let _ = tokio::time::timeout(Duration::from_secs(2), &mut polling).await;
+                    return None;
+                }
+                Some(Command::Acknowledge { generation, packet }) if generation == self.generation => {
+                    self.client.try_ack(&acknowledged(packet))
+                }
+                Some(Command::Publish { generation, publication: p }) if generation == self.generation => {
+                    lock(&flight).asked.push_back(p.token);
+                    self.client.try_publish(p.topic, QoS::AtLeastOnce, p.retain, p.payload)
+                }
+                Some(_) => Ok(()),
+            };
+            if asked.is_err() {
+                return Some(Ended::Overloaded);
+            }
+        }
+    }
+
+    async fn poll(
+        &self,
+        mut eventloop: EventLoop,
+        flight: &Mutex<Flight>,
+        events: &mpsc::Sender<Event>,
+    ) -> Ended {
+        loop {
+            let event = match eventloop.poll().await {
+                Ok(event) => event,
+                Err(error) => return self.ended(error),
+            };
+            let told = match event {
+                rumqttc::Event::Outgoing(Outgoing::Publish(packet)) => {
+                    let mut flight = lock(flight);
+                    if let Some(token) = flight.asked.pop_front() {
+                        flight.sent.insert(packet, token);
+                    }
+                    None
+                }
+                rumqttc::Event::Incoming(Incoming::PubAck(ack)) => {
+                    let token = lock(flight).sent.remove(&ack.pkid);
+                    token.map(|token| Event::Confirmed { generation: self.generation, token })
+                }
+                rumqttc::Event::Incoming(Incoming::SubAck(ack)) => {
+                    let topics = self.session.listens_to.iter();
+                    for (topic, code) in topics.zip(ack.return_codes) {
+                        if code == SubscribeReasonCode::Failure
+                            && events.send(Event::Deaf { topic: topic.clone() }).await.is_err()
+                        {
+                            return Ended::Overloaded;
+                        }
+                    }
+                    None
+                }
+                rumqttc::Event::Incoming(Incoming::Publish(message)) => {
+                    if self.session.echoes.contains(&message.topic) {
+                        if message.pkid != 0 {
+                            let _ = self.client.try_ack(&message);
+                        }
+                        Some(Event::Echo { topic: message.topic })
+                    } else {
+                        Some(Event::Delivered(Delivery {
+                            role: self.session.role,
+                            generation: self.generation,
+                            packet: message.pkid,
+                            topic: message.topic,
+                            payload: message.payload,
+                        }))
+                    }
+                }
+                _ => None,
+            };
+            if let Some(event) = told {
+                // While nothing can be stored the broker must wait; not for ever, for it hears no sign of life.
+                let patience = self.session.broker.keep_alive() / 2;
+                match tokio::time::timeout(patience, events.send(event)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) | Err(_) => return Ended::Overloaded,
+                }
+            }
+        }
+    }
+}
+
+fn lock(flight: &Mutex<Flight>) -> std::sync::MutexGuard<'_, Flight> {
+    flight.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What rumqttc needs to know of a publication to acknowledge it.
+fn acknowledged(packet: u16) -> rumqttc::Publish {
+    let mut publish = rumqttc::Publish::new("", QoS::AtLeastOnce, Vec::new());
+    publish.pkid = packet;
+    publish
+}
+
+/// A socket inside this process.
+fn inside() -> std::io::Result<(UnixListener, String)> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    // An abstract name (unix(7)): there is no file to leave behind, nor a folder that must be writable.
+    let name = format!("\0coilsight/{}/{number}", std::process::id());
+    Ok((UnixListener::bind(&name)?, name))
+}
+
+/// Carries bytes between rumqttc and the broker, those of the broker through the guard.
+async fn relay(
+    listener: UnixListener,
+    stream: Box<dyn Stream>,
+    mut guard: Guard,
+    broker: Broker,
+    broken: Arc<Mutex<Option<LinkError>>>,
+) {
+    let Ok(socket) = accept(&listener).await else { return };
+    let (mut from_us, mut to_us) = socket.into_split();
+    let (mut from_broker, mut to_broker) = tokio::io::split(stream);
+    let inward = async {
+        let mut out = BytesMut::new();
+        loop {
+            let mut buffer = BytesMut::with_capacity(16 << 10);
+            if from_broker.read_buf(&mut buffer).await? == 0 {
+                return Ok::<_, std::io::Error>(Ok(()));
+            }
+            if let Err(fault) = guard.feed(buffer.freeze(), &mut out) {
+                return Ok(Err(fault));
+            }
+            to_us.write_all(&out).await?;
+            out.clear();
+        }
+    };
+    let outward = async {
+        tokio::io::copy(&mut from_us, &mut to_broker).await?;
+        to_broker.shutdown().await
+    };
+    let fault = tokio::select! {
+        inward = inward => match inward {
+            Ok(Ok(())) => None,
+            Ok(Err(fault)) => Some(LinkError::NotMqtt(fault)),
+            Err(source) => Some(LinkError::of(source, &broker.tls, link::server_name(&broker))),
+        },
+        outward = outward => {
+            outward.err().map(|source| LinkError::of(source, &broker.tls, link::server_name(&broker)))
+        }
+    };
+    *broken.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+}
+
+/// Accepts this very process and nobody else.
+async fn accept(listener: &UnixListener) -> std::io::Result<UnixStream> {
+    let own = i32::try_from(std::process::id()).ok();
+    loop {
+        let (socket, _) = listener.accept().await?;
+        if socket.peer_cred()?.pid() == own {
+            return Ok(socket);
+        }
+    }
+}
+
+fn refused(code: ConnectReturnCode) -> (&'static str, &'static str) {
+    match code {
+        ConnectReturnCode::BadUserNamePassword => {
+            ("wrong user name or password", "check broker.username (USER) and the password file")
+        }
+        ConnectReturnCode::NotAuthorized => (
+            "not authorised: wrong user name or password, or no permission to connect",
+            "check broker.username (USER) and the password file; see the broker's log",
+        ),
+        ConnectReturnCode::BadClientId => {
+            ("it does not take this client id", "set broker.client_id to one that the broker allows")
+        }
+        ConnectReturnCode::ServiceUnavailable => {
+            ("it is not available", "nothing: it is tried again; if it stays so, see the broker's log")
+        }
+        ConnectReturnCode::RefusedProtocolVersion => {
+            ("it does not speak MQTT 3.1.1", "have MQTT 3.1.1 allowed at the broker")
+        }
+        ConnectReturnCode::Success => ("no reason given", "see the broker's log"),
+    }
+}
+
+fn trouble(ended: &Ended) -> Trouble {
+    let to_do = match ended {
+        Ended::Link(error) => error.to_do(),
+        Ended::Refused(_, to_do) => to_do.clone(),
+        Ended::Mqtt(_) => {
+            "nothing: it is tried again; if it stays so, see the broker's log: another agent with the same \
+             broker.client_id would end this one's connection"
+                .into()
+        }
+        Ended::Overloaded => "see why storing is slow: the status tells of the disk".into(),
+        Ended::Inside(_) => "allow the agent AF_UNIX sockets".into(),
+    };
+    Trouble { topic: Subject::Broker, text: crate::say::chain(ended), to_do }
+}

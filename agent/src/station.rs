@@ -1,0 +1,414 @@
+//! The line at work: what comes from the broker goes through the line, is stored, and only then acknowledged;
+//! what is decided goes out, and leaves the outbox when the broker has taken it.
+//!
+//! [`Station::step`] is all of it: events and time in, acts out. It knows no task, no socket and no clock, so
+//! that a test can be its broker, its disk and its time.
+
+mod clock;
+mod health;
+mod notices;
+mod outbox;
+mod sessions;
+#[cfg(test)]
+mod tests;
+
+pub use clock::LineClock;
+pub use sessions::{Sessions, SessionsFault};
+
+use crate::broker::{Delivery, Event, Publication, Role};
+use crate::line::{self, Line, Now};
+use coilsight_models::message::notification::Subject;
+use coilsight_models::message::status::{self, Queues, Running, State, Status, Trouble};
+use health::Health;
+use jiff::Timestamp;
+use outbox::Outbox;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Deliveries taken before they are made durable together.
+const BATCH: usize = 32;
+/// Words wait for rows that came before them, but not longer than this.
+const WORDS_WAIT: Duration = Duration::from_secs(30);
+/// After a refusal for want of room, the next try.
+const STALL: Duration = Duration::from_secs(1);
+/// The status is published at least so often.
+const STATUS_EVERY: Duration = Duration::from_secs(10);
+
+/// What is to be done at the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// A delivery is stored, or set aside for good.
+    Acknowledge {
+        /// On which session.
+        role: Role,
+        /// On which connection.
+        generation: u64,
+        /// Which packet.
+        packet: u16,
+    },
+    /// Publish this, on the line's session.
+    Publish {
+        /// On which connection.
+        generation: u64,
+        /// What.
+        publication: Publication,
+    },
+}
+
+/// What time it is, as far as anyone knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Time {
+    /// Since this process started; never runs back.
+    pub since_start: Duration,
+    /// How much of it since the last step was spent waiting for events, with nothing else to do.
+    pub waited: Duration,
+    /// This machine's clock, if it is set.
+    pub wall: Option<Timestamp>,
+}
+
+/// What came by one session and is not yet acknowledged.
+#[derive(Debug, Default)]
+struct Inlet {
+    /// The connection's number while there is one.
+    up: Option<u64>,
+    waiting: VecDeque<(Duration, Delivery)>,
+}
+
+/// The line at work.
+pub struct Station {
+    line: Line,
+    clock: LineClock,
+    outbox: Outbox,
+    sessions: Sessions,
+    health: Health,
+    rows: Inlet,
+    words: Inlet,
+    /// Rows are refused until then for want of room.
+    stalled_until: Option<Duration>,
+    status_at: Option<Duration>,
+    stopping: bool,
+    now: Duration,
+    wall: Option<Timestamp>,
+}
+
+impl Station {
+    /// Over an open line. `sessions` remembers what the broker should know.
+    pub fn new(line: Line, sessions: Sessions, check_echo: bool) -> Self {
+        let mut health = Health::new(check_echo);
+        if let Some(why) = line.judge().absent() {
+            health.set(Trouble {
+                topic: Subject::NoModel,
+                text: format!("no model judges, so every coil goes to a person: {why}"),
+                to_do: "give a bundle that this line accepts (bundle.file); `coilsight-agent doctor` says what is wrong"
+                    .into(),
+            });
+        }
+        Self {
+            line,
+            clock: LineClock::default(),
+            outbox: Outbox::default(),
+            sessions,
+            health,
+            rows: Inlet::default(),
+            words: Inlet::default(),
+            stalled_until: None,
+            status_at: None,
+            stopping: false,
+            now: Duration::ZERO,
+            wall: None,
+        }
+    }
+
+    /// Takes what happened, lets time pass, and says what is to be done at the broker.
+    ///
+    /// An error means that the archive accepts nothing more: nothing that was not acknowledged is lost, and a new
+    /// start reads the disk again.
+    pub fn step(&mut self, events: impl IntoIterator<Item = Event>, time: Time) -> line::Result<Vec<Act>> {
+        (self.now, self.wall) = (time.since_start, time.wall);
+        let mut acts = Vec::new();
+        for event in events {
+            self.hear(event)?;
+        }
+        self.clock.pass(time.waited, self.rows.up.is_some());
+        self.take(&mut acts)?;
+        match self.line.tick(self.line_now()) {
+            Err(error) if error.is_full() => self.no_room(&error),
+            done => done?,
+        }
+        self.confirm()?;
+        self.watch();
+        self.publish(&mut acts)?;
+        Ok(acts)
+    }
+
+    /// Asks for an orderly end: nothing new is taken, what is decided still goes out.
+    pub fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    /// Whether everything that was asked to leave has left, or cannot.
+    pub fn is_drained(&self) -> line::Result<bool> {
+        Ok(self.rows.up.is_none() || (self.outbox.is_idle() && self.line.archive().outbox_len(1)? == 0))
+    }
+
+    /// Whether there is something to do at once.
+    pub fn has_work(&self) -> bool {
+        !self.stopping
+            && ((self.stalled_until.is_none() && !self.rows.waiting.is_empty())
+                || (self.rows.waiting.is_empty() && !self.words.waiting.is_empty()))
+    }
+
+    /// Shows that the line could work: a coil was judged since the last time, or a known one goes through the
+    /// models and a write to the disk. A full disk is no fault of the line's.
+    pub fn prove(&mut self, judged_before: &mut u64) -> line::Result<()> {
+        if std::mem::replace(judged_before, self.line.closed()) != self.line.closed() {
+            return Ok(());
+        }
+        match self.line.prove() {
+            Err(error) if error.is_full() => Ok(()),
+            done => done,
+        }
+    }
+
+    /// How it goes, in a line of text.
+    pub fn summary(&self) -> String {
+        let broker = if self.rows.up.is_some() { "connected" } else { "no broker" };
+        let troubles = self.health.troubles();
+        let health = troubles.first().map_or("all well", |trouble| trouble.text.as_str());
+        let stats = self.line.archive().stats();
+        let open = self.line.open_coils().count();
+        format!("{broker}, {open} coils open, {} decisions; {health}", stats.counts.decisions)
+    }
+
+    /// The line, to look at.
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// The orderly stop of the line itself. What was not acknowledged is delivered again.
+    pub fn close(self) -> line::Result<()> {
+        self.line.stop()
+    }
+
+    fn hear(&mut self, event: Event) -> line::Result<()> {
+        match event {
+            Event::Up { role, generation, known } => {
+                let inlet = self.inlet(role);
+                inlet.up = Some(generation);
+                inlet.waiting.clear();
+                if role == Role::Line {
+                    self.outbox.connection_lost();
+                    self.status_at = None;
+                }
+                self.health.up(role);
+                self.session_heard(role, known);
+            }
+            Event::Down { role, why } => {
+                let inlet = self.inlet(role);
+                inlet.up = None;
+                // What was delivered and not acknowledged comes again.
+                inlet.waiting.clear();
+                if role == Role::Line {
+                    self.outbox.connection_lost();
+                }
+                self.health.down(role, why);
+            }
+            Event::Deaf { topic } => self.health.deaf(&topic),
+            Event::Delivered(delivery) => {
+                let now = self.now;
+                let inlet = self.inlet(delivery.role);
+                if inlet.up == Some(delivery.generation) {
+                    inlet.waiting.push_back((now, delivery));
+                }
+            }
+            Event::Confirmed { generation, token } => {
+                if self.rows.up == Some(generation)
+                    && let Some(topic) = self.outbox.confirmed(token)
+                {
+                    self.health.published(&topic, self.now);
+                    if let Some(gap) = self.outbox.reported_gap(token) {
+                        self.sessions.reported(gap);
+                    }
+                }
+            }
+            Event::Echo { topic } => self.health.echo(&topic),
+        }
+        Ok(())
+    }
+
+    fn inlet(&mut self, role: Role) -> &mut Inlet {
+        match role {
+            Role::Line => &mut self.rows,
+            Role::Words => &mut self.words,
+        }
+    }
+
+    fn line_now(&self) -> Now {
+        Now { elapsed: self.clock.elapsed(), wall: self.wall }
+    }
+
+    /// Puts what was delivered through the line, makes it durable, and only then has it acknowledged.
+    fn take(&mut self, acts: &mut Vec<Act>) -> line::Result<()> {
+        if self.stopping {
+            return Ok(());
+        }
+        if self.stalled_until.is_some_and(|until| self.now >= until) {
+            self.stalled_until = None;
+        }
+        let mut taken = Vec::new();
+        while taken.len() < BATCH {
+            let rows_wait = self.stalled_until.is_none() && !self.rows.waiting.is_empty();
+            let old_word = self.words.waiting.front().is_some_and(|(at, _)| self.now >= *at + WORDS_WAIT);
+            let role = if rows_wait && !old_word { Role::Line } else { Role::Words };
+            let Some((came, delivery)) = self.inlet(role).waiting.pop_front() else { break };
+            match self.line.take(&delivery.topic, &delivery.payload, self.line_now()) {
+                Ok(_) => taken.push(delivery),
+                Err(error) if error.is_full() => {
+                    self.inlet(role).waiting.push_front((came, delivery));
+                    self.no_room(&error);
+                    if role == Role::Words {
+                        break;
+                    }
+                    self.stalled_until = Some(self.now + STALL);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if taken.is_empty() {
+            return Ok(());
+        }
+        self.line.commit()?;
+        if self.stalled_until.is_none() {
+            self.health.room_again();
+        }
+        let answered = taken.into_iter().filter(|delivery| delivery.packet != 0);
+        acts.extend(answered.map(|Delivery { role, generation, packet, .. }| Act::Acknowledge {
+            role,
+            generation,
+            packet,
+        }));
+        Ok(())
+    }
+
+    fn no_room(&mut self, error: &line::Error) {
+        self.health.set(Trouble {
+            topic: Subject::Storage,
+            text: format!("rows are refused: {}", crate::say::chain(error)),
+            to_do: "make room on the disk, or raise archive.cap; decisions and feedback are still kept, and rows \
+                    are taken again as soon as there is room"
+                .into(),
+        });
+    }
+
+    /// What the broker has confirmed leaves the outbox.
+    fn confirm(&mut self) -> line::Result<()> {
+        let done = self.outbox.done();
+        let ids: Vec<&str> = done.iter().map(String::as_str).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        match self.line.taken(&ids) {
+            // Then it goes out once more, some time: better than stopping.
+            Err(error) if error.is_full() => self.no_room(&error),
+            other => other?,
+        }
+        self.outbox.forget(&done);
+        Ok(())
+    }
+
+    /// A session that the broker should have known and has forgotten is a gap.
+    fn session_heard(&mut self, role: Role, known: bool) {
+        let had = self.sessions.begin(role);
+        if let Err(fault) = had {
+            tracing::warn!(
+                error = &fault as &dyn std::error::Error,
+                "whether the broker forgets will not be noticed"
+            );
+            return;
+        }
+        if matches!(had, Ok(true)) && !known {
+            let noticed = self.wall;
+            if let Err(fault) = self.sessions.gap(role, noticed) {
+                tracing::warn!(error = &fault as &dyn std::error::Error, "a gap may be told once only");
+            }
+            tracing::warn!(?role, "the broker has forgotten this agent's session: what it held is lost");
+        }
+    }
+
+    /// Looks after what may go wrong slowly.
+    fn watch(&mut self) {
+        self.health.look(&self.line, self.now, self.wall, self.rows.up.is_some());
+    }
+
+    fn publish(&mut self, acts: &mut Vec<Act>) -> line::Result<()> {
+        let Some(generation) = self.rows.up else { return Ok(()) };
+        let (line, at) = (self.line.config().id.clone(), self.wall);
+        for gap in self.sessions.unreported() {
+            self.outbox.notice_gap(&line, gap);
+        }
+        for trouble in self.health.fresh() {
+            self.outbox.notice(notices::trouble(&line, at, &trouble));
+        }
+        let status_due = self.status_at.is_none_or(|at| self.now >= at + STATUS_EVERY);
+        if (status_due || self.health.changed()) && !self.outbox.status_on_its_way() {
+            let status = self.status(State::Online)?;
+            self.outbox.status(&self.line.config().topics, &status);
+            self.status_at = Some(self.now);
+        }
+        let publications = self.outbox.fill(&self.line)?;
+        acts.extend(publications.into_iter().map(|publication| Act::Publish { generation, publication }));
+        Ok(())
+    }
+
+    /// The last word: the status that stays at the broker after an orderly stop.
+    pub fn farewell(&mut self) -> line::Result<Vec<Act>> {
+        let Some(generation) = self.rows.up else { return Ok(Vec::new()) };
+        let status = self.status(State::Offline)?;
+        self.outbox.status(&self.line.config().topics, &status);
+        let publications = self.outbox.fill(&self.line)?;
+        Ok(publications.into_iter().map(|publication| Act::Publish { generation, publication }).collect())
+    }
+
+    fn status(&self, state: State) -> line::Result<Status> {
+        let config = self.line.config();
+        let stats = self.line.archive().stats();
+        let model = self.line.judge().absent().is_none().then(|| self.line.judge().model());
+        let running = Running {
+            at: self.wall,
+            up_s: self.now.as_secs(),
+            bundle: model,
+            health: self.health.troubles(),
+            queues: Queues {
+                open_coils: self.line.open_coils().count(),
+                open_rows: self.line.open_rows(),
+                unacknowledged: self.rows.waiting.len() + self.words.waiting.len(),
+                unconfirmed: self.outbox.in_flight(),
+                outbox: self.line.archive().outbox_len(MOST_COUNTED)? as u64,
+            },
+            sums: self.line.tally(),
+            decisions: stats.counts.decisions,
+            archive_bytes: [stats.used, stats.cap],
+        };
+        Ok(Status {
+            version: status::VERSION,
+            line: config.id.clone(),
+            state,
+            agent: env!("CARGO_PKG_VERSION").into(),
+            running: Some(running),
+        })
+    }
+}
+
+/// The outbox is counted up to here.
+const MOST_COUNTED: usize = 10_000;
+
+/// The status that the broker publishes when it loses the agent.
+pub fn last_will(line: &str) -> Status {
+    Status {
+        version: status::VERSION,
+        line: line.into(),
+        state: State::Offline,
+        agent: env!("CARGO_PKG_VERSION").into(),
+        running: None,
+    }
+}

@@ -1,0 +1,128 @@
+//! What goes wrong: said, survived, and over by itself.
+
+use super::*;
+
+fn health(bench: &Bench) -> String {
+    bench.station.health.troubles().iter().map(|t| format!("{} | {}\n", t.text, t.to_do)).collect()
+}
+
+#[test]
+fn a_full_disk_refuses_rows_loudly_keeps_words_and_recovers_by_itself() {
+    let mut bench = Bench::new();
+    bench.up(false);
+    bench.coil("X", SIX, false);
+    bench.say("coil/start", &start("Y", "2026-01-05T07:00:00Z"));
+    let taken = bench.acknowledged.len();
+    bench.disk.set_capacity(Some(bench.disk.used() + 600));
+    bench.say("gauge", &rows("Y", 0, 40, 70.0));
+    bench.say("gauge", &rows("Y", 40, 70, 70.0));
+    bench.say("coil/end", &end("Y", 70.0));
+    assert_eq!(bench.acknowledged.len(), taken, "not stored, not acknowledged");
+    assert!(health(&bench).contains("rows are refused"), "{}", health(&bench));
+    bench.say(
+        "feedback",
+        &json!({"coil_id": "X", "label": "NOK", "operator": "op", "at": "2026-01-05T09:00:00Z"}),
+    );
+    assert_eq!(bench.acknowledged.len(), taken + 1, "an inspector's word comes through");
+    assert_eq!(bench.on("disposition").len(), 1);
+    bench.disk.set_capacity(None);
+    bench.step(vec![], 2);
+    bench.step(vec![], 1);
+    assert_eq!(bench.acknowledged.len(), taken + 4);
+    assert_eq!(health(&bench), "");
+    bench.confirm();
+    assert_eq!(bench.on("assessment").last().unwrap()["verdict"], "OK", "nothing was lost");
+}
+
+#[test]
+fn a_session_that_the_broker_forgot_is_told_until_somebody_knows() {
+    let mut bench = Bench::new();
+    bench.up(false);
+    assert_eq!(bench.on("notification").len(), 0, "the first time there is nothing to forget");
+    bench.down();
+    bench.up(false);
+    let told = bench.on("notification");
+    assert_eq!(told.len(), 2, "coils and feedback: {told:?}");
+    assert!(told[0]["text"].as_str().unwrap().contains("forgotten"));
+    let mut bench = bench.restart();
+    bench.up(true);
+    assert_eq!(bench.on("notification").len(), 2, "nobody had confirmed it");
+    bench.confirm();
+    let mut bench = bench.restart();
+    bench.up(true);
+    assert_eq!(bench.on("notification").len(), 0);
+}
+
+#[test]
+fn rows_that_never_came_go_to_review_and_are_told() {
+    let mut bench = Bench::new();
+    bench.up(false);
+    bench.say("coil/start", &start("X", SIX));
+    bench.say("gauge", &rows("X", 0, 100, 70.0));
+    bench.say("gauge", &rows("X", 110, 400, 70.0));
+    bench.say("coil/end", &end("X", 400.0));
+    (0..31).for_each(|_| bench.step(vec![], 1));
+    bench.confirm();
+    let decision = &bench.on("assessment")[0];
+    assert_eq!(
+        (&decision["verdict"], &decision["reasons"][0]["code"]),
+        (&json!("REVIEW"), &json!("rows_lost"))
+    );
+    assert!(bench.on("notification").iter().any(|n| n["topic"] == "gap_in_record"));
+}
+
+#[test]
+fn rows_that_came_unreadable_are_not_lost_on_the_way() {
+    let mut bench = Bench::new();
+    bench.up(false);
+    bench.say("coil/start", &start("X", SIX));
+    bench.say("gauge", &rows("X", 0, 100, 70.0));
+    bench.say("gauge", &json!("cut off"));
+    bench.say("gauge", &rows("X", 110, 400, 70.0));
+    let mut bench = bench.restart();
+    bench.up(true);
+    bench.say("coil/end", &end("X", 400.0));
+    (0..31).for_each(|_| bench.step(vec![], 1));
+    assert_eq!(bench.on("assessment")[0]["verdict"], "OK", "by the share of chunks seen, as configured");
+}
+
+#[test]
+fn a_broker_that_passes_nothing_on_is_noticed() {
+    let mut bench = Bench::new();
+    bench.up(false);
+    bench.confirm();
+    bench.step(vec![], 5);
+    bench.step(vec![Event::Echo { topic: "plant/gl2/status".into() }], 5);
+    bench.coil("X", SIX, false);
+    bench.confirm();
+    bench.step(vec![Event::Echo { topic: "plant/gl2/status".into() }], 10);
+    bench.step(vec![], 11);
+    let said = health(&bench);
+    assert!(said.contains("plant/gl2/assessment") && !said.contains("to plant/gl2/status"), "{said}");
+    bench.step(vec![Event::Echo { topic: "plant/gl2/assessment".into() }], 1);
+    assert!(!health(&bench).contains("plant/gl2/assessment"));
+}
+
+#[test]
+fn a_refused_topic_and_a_lost_broker_are_in_the_health() {
+    let mut bench = Bench::new();
+    bench.up(false);
+    bench.step(vec![Event::Deaf { topic: "plant/gl2/gauge".into() }], 0);
+    assert!(health(&bench).contains("does not let this agent listen to plant/gl2/gauge"));
+    bench.down();
+    assert!(health(&bench).contains("gone"));
+    bench.up(true);
+    assert!(!health(&bench).contains("gone"));
+}
+
+#[test]
+fn proof_of_work_needs_models_and_disk_but_not_room() {
+    let mut bench = Bench::new();
+    let mut judged = 0;
+    bench.station.prove(&mut judged).unwrap();
+    bench.disk.set_capacity(Some(bench.disk.used()));
+    bench.station.prove(&mut judged).unwrap();
+    bench.disk.set_capacity(None);
+    bench.disk.fail(crate::archive::sim::Fault::Sync("alive"));
+    assert!(bench.station.prove(&mut judged).is_err());
+}
