@@ -23,6 +23,7 @@ pub(crate) mod tests;
 pub use feedback::FeedbackRecord;
 pub use infer::Opinion;
 pub use judge::{BundleJudge, Judge, NoJudge, Unfit, Unjudged};
+pub(crate) use pass::short_hex;
 pub use pass::{BadPassKey, PassKey, decision_id};
 pub use publish::{NotTaken, Outgoing, Publish};
 

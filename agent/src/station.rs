@@ -127,7 +127,7 @@ impl Station {
         (self.now, self.wall) = (time.since_start, time.wall);
         let mut acts = Vec::new();
         for event in events {
-            self.hear(event)?;
+            self.hear(event);
         }
         self.clock.pass(time.waited, self.rows.up.is_some());
         self.take(&mut acts)?;
@@ -190,7 +190,7 @@ impl Station {
         self.line.stop()
     }
 
-    fn hear(&mut self, event: Event) -> line::Result<()> {
+    fn hear(&mut self, event: Event) {
         match event {
             Event::Up { role, generation, known } => {
                 let inlet = self.inlet(role);
@@ -233,7 +233,6 @@ impl Station {
             }
             Event::Echo { topic } => self.health.echo(&topic),
         }
-        Ok(())
     }
 
     fn inlet(&mut self, role: Role) -> &mut Inlet {

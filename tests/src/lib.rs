@@ -1,5 +1,7 @@
 //! What acceptance tests share: where the data and the programs are, and a word on what was not tested.
 
+pub mod agent;
+pub mod broker;
 pub mod gateway;
 pub mod programs;
 pub mod shift;

@@ -245,7 +245,7 @@ impl Session {
             Ok(_) => return Err(Ended::Overloaded),
             Err(error) => return Err(connection.ended(error)),
         };
-        tracing::debug!(role = ?self.role, generation, known, "connected to the broker");
+        tracing::info!(role = ?self.role, generation, known, "connected to the broker");
         let _ = events.send(Event::Up { role: self.role, generation, known }).await;
         Ok((connection, eventloop))
     }

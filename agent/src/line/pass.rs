@@ -76,7 +76,7 @@ pub fn decision_id(line: &str, pass: &PassKey) -> String {
 }
 
 /// The first 16 bytes of a hash, in hex.
-pub(super) fn short_hex(hash: &[u8]) -> String {
+pub(crate) fn short_hex(hash: &[u8]) -> String {
     hash.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -21,7 +21,7 @@ pub enum Outgoing {
     /// A decision.
     Assessment(Box<Assessment>),
     /// What an inspector made of one.
-    Disposition(Disposition),
+    Disposition(Box<Disposition>),
 }
 
 /// What is read from the outbox at once.
@@ -35,7 +35,9 @@ impl Line {
             let id = one.id().to_owned();
             let outgoing = match one {
                 Waiting::Decision(decision) => Some(Outgoing::Assessment(Box::new(read(&decision)?))),
-                Waiting::Feedback(word) => self.disposition(&word)?.map(Outgoing::Disposition),
+                Waiting::Feedback(word) => {
+                    self.disposition(&word)?.map(|word| Outgoing::Disposition(Box::new(word)))
+                }
             };
             waiting.extend(outgoing.map(|outgoing| (id, outgoing)));
         }

@@ -2,6 +2,7 @@
 
 use super::sessions::Gap;
 use crate::broker::Role;
+use crate::line::short_hex;
 use coilsight_models::message::assessment::Assessment;
 use coilsight_models::message::notification::{Notification, Subject, VERSION};
 use coilsight_models::message::status::Trouble;
@@ -94,8 +95,7 @@ fn notification(
     to_do: String,
 ) -> Notification {
     let moment = at.map_or_else(|| "unset".into(), |at| at.to_string());
-    let hash = Sha256::digest(format!("{line}\0{moment}\0{text}"));
-    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = short_hex(&Sha256::digest(format!("{line}\0{moment}\0{text}")));
     Notification {
         version: VERSION,
         notification_id: format!("{}-{hash}", name(topic)),

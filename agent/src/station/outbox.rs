@@ -160,7 +160,7 @@ impl Outbox {
         if self.queue.len() < MAX_IN_FLIGHT {
             for (id, outgoing) in line.outbox(self.open.len() + MAX_IN_FLIGHT)? {
                 if !self.open.contains_key(&id) {
-                    self.open_one(topics, id, &outgoing);
+                    self.open_one(topics, &id, &outgoing);
                 }
             }
         }
@@ -174,7 +174,7 @@ impl Outbox {
         Ok(now)
     }
 
-    fn open_one(&mut self, topics: &Topics, id: String, outgoing: &Outgoing) {
+    fn open_one(&mut self, topics: &Topics, id: &str, outgoing: &Outgoing) {
         let parts = match outgoing {
             Outgoing::Assessment(assessment) => {
                 let mut parts = vec![(topics.full(&topics.assessment), json(assessment))];
@@ -186,9 +186,9 @@ impl Outbox {
                 vec![(topics.full(&topics.disposition), json(disposition))]
             }
         };
-        self.open.insert(id.clone(), parts.len());
+        self.open.insert(id.to_owned(), parts.len());
         for (topic, payload) in parts {
-            self.ask(Part::Of(id.clone()), topic, payload, false);
+            self.ask(Part::Of(id.to_owned()), topic, payload, false);
         }
     }
 

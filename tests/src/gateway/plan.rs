@@ -150,7 +150,7 @@ fn short_coil(
         "coil/start",
         json!({"coil_id": id, "at": at(begin), "nominal_g_m2": nominal, "tolerance_class": class, "width_mm": 1250}),
     );
-    let places: Vec<f64> = (0..).map(|i| f64::from(i) * STEP).take_while(|m| *m < length).collect();
+    let places: Vec<f64> = (0..(length / STEP) as u32).map(|i| f64::from(i) * STEP).collect();
     let mut end = begin;
     for batch in places.chunks(BATCH) {
         let mut side = |below: bool| -> Vec<Vec<f64>> {

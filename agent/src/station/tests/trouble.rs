@@ -3,7 +3,9 @@
 use super::*;
 
 fn health(bench: &Bench) -> String {
-    bench.station.health.troubles().iter().map(|t| format!("{} | {}\n", t.text, t.to_do)).collect()
+    let said: Vec<String> =
+        bench.station.health.troubles().into_iter().flat_map(|t| [t.text, t.to_do]).collect();
+    said.join("\n")
 }
 
 #[test]

@@ -1,0 +1,135 @@
+//! The live agent as a process, with a configuration and a state of its own; gone with its value.
+
+use crate::{golden_bundle, programs};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// A `coilsight-agent run` that can be stopped, killed and started again.
+pub struct Agent {
+    /// Its configuration, log and state.
+    pub folder: PathBuf,
+    child: Option<Child>,
+    environment: Vec<(String, String)>,
+}
+
+/// What an agent must do within this, it does not do.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+impl Agent {
+    /// Configures one for a broker on the loopback interface, with the golden bundle, and does not start it. `more`
+    /// is TOML that stands after `[broker]`.
+    pub fn configure(folder: &Path, port: u16, more: &str) -> Self {
+        let (bundle, trust) = golden_bundle();
+        let text = format!(
+            "state = \"{}\"\n[bundle]\nfile = \"{}\"\ntrust = \"{}\"\n[broker]\nhost = \"127.0.0.1\"\nport = \
+             {port}\nlongest_wait_s = 1\n{more}\n",
+            folder.join("state").display(),
+            bundle.display(),
+            trust.display(),
+        );
+        std::fs::write(folder.join("agent.toml"), text).expect("a folder to write to");
+        Self { folder: folder.to_owned(), child: None, environment: Vec::new() }
+    }
+
+    /// Sets a variable for starts to come.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("agent.toml")
+    }
+
+    /// Its state folder.
+    pub fn state(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    /// Starts it.
+    pub fn start(&mut self) {
+        assert!(self.child.is_none(), "it runs");
+        let log =
+            File::options().create(true).append(true).open(self.folder.join("agent.log")).expect("a log");
+        let mut command = programs::agent();
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(self.config())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        command.envs(self.environment.iter().cloned());
+        self.child = Some(command.spawn().expect("the agent starts"));
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// Whether it has ended by itself.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut()?.try_wait().expect("its state")
+    }
+
+    /// The orderly stop; how it ended.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal("TERM")
+    }
+
+    /// As a power cut ends it, but that the system's memory survives.
+    pub fn kill(&mut self) {
+        self.signal("KILL");
+    }
+
+    fn signal(&mut self, signal: &str) -> ExitStatus {
+        let mut child = self.child.take().expect("it runs");
+        let id = child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{signal} {id}");
+        child.wait().expect("the agent ends")
+    }
+
+    /// What it has logged so far, all starts together.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("agent.log")).unwrap_or_default()
+    }
+
+    /// Waits until its log holds a text.
+    pub fn until_logged(&self, text: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < until, "not in the log: {text}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Memory that it holds now, and its most so far, bytes.
+    pub fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
+        let kib = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name));
+            line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0)
+        };
+        (kib("VmRSS:") << 10, kib("VmHWM:") << 10)
+    }
+
+    /// Files and sockets that it holds open.
+    pub fn handles(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).map_or(0, Iterator::count)
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
