@@ -74,8 +74,13 @@ impl CoilMatrix {
 
     /// The reverse of [`Self::to_bytes`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadShape> {
+        if bytes.len() != 4 * CELLS {
+            // Half a cell is a cell missing, or one too many.
+            let cells = if bytes.len() < 4 * CELLS { bytes.len() / 2 } else { bytes.len().div_ceil(2) };
+            return Err(BadShape { mean: cells.min(CELLS), std: cells.saturating_sub(CELLS) });
+        }
         let mut cells: Vec<u16> = bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]])).collect();
-        let std = if cells.len() > CELLS { cells.split_off(CELLS) } else { Vec::new() };
+        let std = cells.split_off(CELLS);
         Self::from_hundredths(cells, std)
     }
 
@@ -107,6 +112,14 @@ mod tests {
         assert_eq!(matrix.at(0, 4), None);
     }
 
+    #[test]
+    fn half_a_cell_is_refused() {
+        let read = |n| CoilMatrix::from_bytes(&vec![1; n]);
+        assert!(read(4 * CELLS).is_ok());
+        assert_eq!(read(4 * CELLS - 1), Err(BadShape { mean: CELLS, std: CELLS - 1 }));
+        assert_eq!(read(4 * CELLS + 1), Err(BadShape { mean: CELLS, std: CELLS + 1 }));
+    }
+
     proptest! {
         #[test]
         fn bytes_round_trip(seed in proptest::collection::vec(any::<u16>(), 2 * CELLS)) {
@@ -116,7 +129,7 @@ mod tests {
 
         #[test]
         fn wrong_lengths_are_refused(n in 0usize..40_000) {
-            prop_assume!(n / 2 != 2 * CELLS);
+            prop_assume!(n != 4 * CELLS);
             prop_assert!(CoilMatrix::from_bytes(&vec![1; n]).is_err());
         }
     }

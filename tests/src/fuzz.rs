@@ -1,0 +1,30 @@
+//! What is fuzzed: every parser of bytes that come from outside, with what must hold whatever they are.
+//!
+//! A target is a function over any bytes that panics where something does not hold. `tests/fuzz` runs them
+//! under libFuzzer, `tests/tests/fuzz_corpora.rs` over what that has found. A new one takes a function and
+//! a line in [`TARGETS`]; the test of the corpora then says which file of `tests/fuzz` is missing.
+
+pub mod bundle;
+pub mod coil;
+pub mod inbound;
+pub mod keys;
+pub mod mutate;
+
+/// A parser and its rules, as a fuzzer takes them.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its name: of its binary and of its corpus.
+    pub name: &'static str,
+    /// Panics where something does not hold.
+    pub run: fn(&[u8]),
+    /// Inputs to begin with, so that nobody waits for a fuzzer to invent a good message.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    Target { name: "bundle", run: bundle::run, seeds: bundle::seeds },
+    Target { name: "coil", run: coil::run, seeds: coil::seeds },
+    Target { name: "inbound", run: inbound::run, seeds: inbound::seeds },
+    Target { name: "keys", run: keys::run, seeds: keys::seeds },
+];
