@@ -4,11 +4,17 @@
 //! under libFuzzer, `tests/tests/fuzz_corpora.rs` over what that has found. A new one takes a function and
 //! a line in [`TARGETS`]; the test of the corpora then says which file of `tests/fuzz` is missing.
 
+pub mod archive;
 pub mod bundle;
 pub mod coil;
 pub mod inbound;
+pub mod journal;
+mod judge;
 pub mod keys;
+pub mod line;
+mod mem_disk;
 pub mod mutate;
+pub mod recording;
 
 /// A parser and its rules, as a fuzzer takes them.
 #[derive(Clone, Copy)]
@@ -23,8 +29,12 @@ pub struct Target {
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    Target { name: "archive", run: archive::run, seeds: archive::seeds },
     Target { name: "bundle", run: bundle::run, seeds: bundle::seeds },
     Target { name: "coil", run: coil::run, seeds: coil::seeds },
     Target { name: "inbound", run: inbound::run, seeds: inbound::seeds },
+    Target { name: "journal", run: journal::run, seeds: journal::seeds },
     Target { name: "keys", run: keys::run, seeds: keys::seeds },
+    Target { name: "line", run: line::run, seeds: line::seeds },
+    Target { name: "recording", run: recording::run, seeds: recording::seeds },
 ];

@@ -6,8 +6,6 @@ use coilsight_tests::fuzz::{TARGETS, Target};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-/// Changed inputs a target.
-const MUTATIONS: usize = 3_000;
 /// Inputs are short so that corpora stay small; a longer one says the same as a shorter.
 const LONGEST: u64 = 64 << 10;
 
@@ -34,7 +32,7 @@ fn run(target: &Target, input: &[u8]) {
     }
 }
 
-fn short_run(name: &str) {
+fn short_run(name: &str, mutations: usize) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target");
     let mut inputs = (target.seeds)();
     inputs.extend(corpus(target));
@@ -43,24 +41,34 @@ fn short_run(name: &str) {
         run(target, input);
     }
     let mut rng = Rng::new(1);
-    for _ in 0..MUTATIONS {
+    for _ in 0..mutations {
         let [one, other] = [rng.below(inputs.len()), rng.below(inputs.len())];
         run(target, &mutate(&inputs[one], &inputs[other], &mut rng));
     }
 }
 
+/// Targets and how many changed inputs each gets: what takes a second or less.
 macro_rules! short_runs {
-    ($($name:ident)*) => {
+    ($($name:ident $mutations:literal)*) => {
         $(#[test]
         fn $name() {
-            short_run(stringify!($name));
+            short_run(stringify!($name), $mutations);
         })*
 
         const RUN: &[&str] = &[$(stringify!($name)),*];
     };
 }
 
-short_runs! { bundle coil inbound keys }
+short_runs! {
+    archive 5_000
+    bundle 5_000
+    coil 10_000
+    inbound 10_000
+    journal 3_000
+    keys 5_000
+    line 300
+    recording 10_000
+}
 
 /// A target that is missing somewhere would be fuzzed by nobody.
 #[test]

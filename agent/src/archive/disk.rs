@@ -156,13 +156,16 @@ impl DiskFile for File {
     }
 }
 
+/// No file is numbered higher: a name that says so is damaged, or not ours.
+pub(super) const MAX_NUMBER: u32 = 999_999_999;
+
 /// Numbers of the files `NNNNNNNN.extension` in a folder, ascending; other names are not ours and stay.
 pub(super) fn numbered(disk: &dyn Disk, dir: &str, extension: &str) -> io::Result<Vec<u32>> {
     let mut numbers = Vec::new();
     for name in disk.list(dir)? {
         if let Some((stem, "")) = name.split_once(&format!(".{extension}"))
             && let Ok(number) = stem.parse::<u32>()
-            && number > 0
+            && (1..=MAX_NUMBER).contains(&number)
             && name == format!("{number:08}.{extension}")
         {
             numbers.push(number);

@@ -1,6 +1,7 @@
 //! The permanent log: the truth of the archive. Append-only, one sync for each record, never shortened but by
 //! what a power cut left half-written at its end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,9 @@ use super::error::{Error, Result};
 use super::frame::{self, Frames, Place, Step, Stream};
 
 const DIR: &str = "log";
+/// Files are numbered one after the other and stay: one whose number lies further beyond the last has
+/// lost its name, and does not make thousands of others missing.
+const MOST_MISSING: u32 = 1000;
 
 /// Where a record of the log begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +97,8 @@ pub struct Log {
     disk: Arc<dyn Disk>,
     rotate: u64,
     files: Vec<LogFile>,
+    /// Numbers and lengths of files that lie too far beyond the others to be of them.
+    stray: Vec<(u32, u64)>,
     next: u32,
     /// Nothing more goes into the last file.
     sealed: bool,
@@ -100,6 +106,12 @@ pub struct Log {
 
 fn place(file: u32) -> Place {
     Place { stream: Stream::Log, file: u64::from(file) }
+}
+
+/// The last number of those that follow each other, 0 without one.
+fn last_of(numbers: impl Iterator<Item = u32>) -> u32 {
+    let numbers: BTreeSet<u32> = numbers.collect();
+    numbers.into_iter().fold(0, |last, number| if number - last <= MOST_MISSING { number } else { last })
 }
 
 /// The path of a file of the log.
@@ -110,14 +122,19 @@ pub fn path(file: u32) -> String {
 impl Log {
     /// Opens what is there; `sealed` is what an orderly stop said of numbers and lengths.
     pub fn open(disk: &Arc<dyn Disk>, rotate: u64, sealed: &[(u32, u64)]) -> Result<Self> {
-        let mut files = Vec::new();
-        for number in numbered(disk.as_ref(), DIR, "log").map_err(Error::io("listing", DIR))? {
+        let (mut files, mut stray) = (Vec::new(), Vec::new());
+        let numbers = numbered(disk.as_ref(), DIR, "log").map_err(Error::io("listing", DIR))?;
+        let last = last_of(numbers.iter().copied().chain(sealed.iter().map(|s| s.0)));
+        for number in numbers {
             let file = disk.open(&path(number)).map_err(Error::io("opening", path(number)))?;
             let len = file.size().map_err(Error::io("measuring", path(number)))?;
-            files.push(LogFile { number, file, len });
+            if number <= last {
+                files.push(LogFile { number, file, len });
+            } else {
+                stray.push((number, len));
+            }
         }
-        let last = files.iter().map(|f| f.number).chain(sealed.iter().map(|s| s.0)).max();
-        Ok(Self { disk: Arc::clone(disk), rotate, files, next: last.unwrap_or(0) + 1, sealed: false })
+        Ok(Self { disk: Arc::clone(disk), rotate, files, stray, next: last + 1, sealed: false })
     }
 
     /// Numbers and lengths of its files.
@@ -192,6 +209,9 @@ impl Log {
                 let (offset, bytes) = (file.len, sealed_len - file.len);
                 scan.gaps.push(Gap { file: number, offset, bytes, kind: GapKind::Shortened });
             }
+        }
+        for &(file, bytes) in &self.stray {
+            scan.gaps.push(Gap { file, offset: 0, bytes, kind: GapKind::Damaged });
         }
         Ok(scan)
     }

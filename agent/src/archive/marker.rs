@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::{Disk, sync_folder};
+use super::disk::{Disk, MAX_NUMBER, sync_folder};
 use super::error::{Error, Result};
 use super::frame::{self, Place, Stream};
 use super::log::Gap;
@@ -126,7 +126,8 @@ pub fn take(disk: &dyn Disk) -> Result<Option<Marker>> {
             let read = frame::read_one(file.as_ref(), PLACE, 0).map_err(Error::io("reading", name))?;
             marker = read
                 .filter(|(kind, ..)| *kind == KIND)
-                .and_then(|(_, json, _)| serde_json::from_slice(&json).ok());
+                .and_then(|(_, json, _)| serde_json::from_slice(&json).ok())
+                .filter(|marker: &Marker| marker.next_segment <= MAX_NUMBER + 1);
         }
         disk.remove(name).map_err(Error::io("removing", name))?;
     }

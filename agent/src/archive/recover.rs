@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::coils::Coils;
-use super::disk::Disk;
+use super::disk::{Disk, MAX_NUMBER};
 use super::error::{Error, Result};
 use super::log::{Location, Log, Scan};
 use super::marker::{self, Counts, Fingerprint, Marker};
@@ -199,8 +199,10 @@ fn fill(at: &ViewsAt, sources: &Sources<'_>) -> Result<Built> {
                 chunk.push((key::decision(decision_id), place));
                 chunk.push((key::at(&key::coil(coil_id), at), Vec::new()));
                 waiting.insert(decision_id.to_owned(), at);
-                if let Ok(segment) = u32::try_from(segment) {
-                    tally.next_segment = tally.next_segment.max(segment.saturating_add(1));
+                if let Ok(segment) = u32::try_from(segment)
+                    && segment <= MAX_NUMBER
+                {
+                    tally.next_segment = tally.next_segment.max(segment + 1);
                     if sources.open.contains(&SegmentId(segment)) {
                         tally.decided.insert(SegmentId(segment));
                     }

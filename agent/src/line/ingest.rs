@@ -270,10 +270,16 @@ impl Line {
             let damaged = super::Error::Journal { segment: segment.id, record };
             entries.push(Entry::decode(bytes).ok_or(damaged)?);
         }
-        let Some(Entry::Opened(id)) = entries.first().cloned() else {
+        // The first record names the coil; where a disk has lost it, a start or a matrix does too.
+        let Some(id) = entries.iter().find_map(Entry::coil_id).cloned() else {
+            if !entries.is_empty() {
+                tracing::error!(segment = ?segment.id, "rows are given up: the record that names their coil is lost");
+            }
             // Begun, and cut off before anything was acknowledged.
             return Ok(self.archive.discard(segment.id)?);
         };
+        // A coil has one open pass: an earlier one that a failing disk left behind is over.
+        self.close(&id)?;
         self.step += 1;
         let mut pass = OpenPass::new(id.clone(), segment.id, self.now.elapsed, self.step);
         for entry in entries {

@@ -3,8 +3,8 @@
 //! A record is a kind byte and its content: JSON where it is small, rows and matrices as plain
 //! little-endian numbers, for flash wears and a batch of rows in JSON is three times as long.
 
-use coilsight_models::chunk::{Position, Readings, Row};
-use coilsight_models::coil::{CoilId, CoilMatrix, GAUGES, Order, OrderFault};
+use coilsight_models::chunk::{MAX_LENGTH_M, MAX_ROWS, Position, Readings, Row};
+use coilsight_models::coil::{CELLS, CoilId, CoilMatrix, GAUGES, MAX_READING, Order, OrderFault};
 use coilsight_models::message::inbound::{Start, WholeCoil};
 use coilsight_models::tally::Reason;
 use jiff::Timestamp;
@@ -97,16 +97,32 @@ impl Entry {
         }
     }
 
-    /// `None` for anything that [`Self::encode`] does not write.
+    /// The coil, where the entry says which.
+    pub fn coil_id(&self) -> Option<&CoilId> {
+        match self {
+            Self::Opened(id) => Some(id),
+            Self::Start(start) => Some(&start.coil_id),
+            Self::Whole(coil) => Some(&coil.start.coil_id),
+            Self::Rows(_) | Self::End { .. } | Self::Unreadable(_) => None,
+        }
+    }
+
+    /// `None` for anything that [`Self::encode`] does not write for what a message may say.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (kind, content) = bytes.split_first()?;
         match *kind {
             OPENED => serde_json::from_slice(content).ok().map(Self::Opened),
             START => serde_json::from_slice::<StartRecord>(content).ok().map(|s| Self::Start(s.into())),
-            END => serde_json::from_slice(content).ok().map(|(length_m, at)| Self::End { length_m, at }),
-            UNREADABLE => serde_json::from_slice(content).ok().map(Self::Unreadable),
+            END => {
+                let (length_m, at) = serde_json::from_slice(content).ok()?;
+                is_length(length_m).then_some(Self::End { length_m, at })
+            }
+            UNREADABLE => {
+                let rows = serde_json::from_slice(content).ok()?;
+                (rows <= MAX_ROWS as u64).then_some(Self::Unreadable(rows))
+            }
             ROWS if content.len() % ROW == 0 => {
-                Some(Self::Rows(content.chunks_exact(ROW).map(row).collect()))
+                content.chunks_exact(ROW).map(row).collect::<Option<_>>().map(Self::Rows)
             }
             WHOLE => whole(content),
             _ => None,
@@ -121,13 +137,17 @@ fn json(kind: u8, value: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-fn row(bytes: &[u8]) -> Row {
+fn row(bytes: &[u8]) -> Option<Row> {
     let word = |i: usize| [bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]];
-    let raw = std::array::from_fn(|g| f32::from_le_bytes(word(g + 1)));
-    Row {
-        position: Position::from_millimetres(u32::from_le_bytes(word(0))),
-        readings: Readings::from_raw(raw),
-    }
+    let position = Position::from_millimetres(u32::from_le_bytes(word(0)));
+    let raw: [f32; GAUGES] = std::array::from_fn(|g| f32::from_le_bytes(word(g + 1)));
+    let fine = |v: &f32| v.is_nan() || (0.0..=MAX_READING).contains(&f64::from(*v));
+    let sensible = position.metres() <= MAX_LENGTH_M && raw.iter().all(fine);
+    sensible.then(|| Row { position, readings: Readings::from_raw(raw) })
+}
+
+fn is_length(metres: f64) -> bool {
+    metres > 0.0 && metres <= MAX_LENGTH_M
 }
 
 fn whole(content: &[u8]) -> Option<Entry> {
@@ -140,13 +160,16 @@ fn whole(content: &[u8]) -> Option<Entry> {
         None => Ok(CoilMatrix::from_bytes(cells).ok()?),
     };
     let (length_m, absurd_cells) = (head.length_m, head.absurd_cells);
+    if !length_m.is_none_or(is_length) || absurd_cells > CELLS as u64 {
+        return None;
+    }
     Some(Entry::Whole(WholeCoil { start: head.start.into(), length_m, matrix, absurd_cells }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use coilsight_models::coil::{CELLS, ToleranceClass};
+    use coilsight_models::coil::ToleranceClass;
     use proptest::prelude::*;
 
     const SIX: &str = "2026-01-05T06:00:00Z";
@@ -177,6 +200,32 @@ mod tests {
         ] {
             assert_eq!(Entry::decode(&entry.encode()), Some(entry));
         }
+    }
+
+    #[test]
+    fn what_no_message_says_is_no_entry() {
+        let row = |millimetres: u32, reading: f32| {
+            let mut raw = [f32::NAN; GAUGES];
+            raw[17] = reading;
+            let (position, readings) = (Position::from_millimetres(millimetres), Readings::from_raw(raw));
+            Entry::decode(&Entry::Rows(vec![Row { position, readings }]).encode())
+        };
+        assert!(row(20_000_000, 600.0).is_some());
+        for (millimetres, reading) in [(20_000_001, 70.0), (u32::MAX, 70.0), (1, -0.5), (1, f32::INFINITY)] {
+            assert_eq!(row(millimetres, reading), None, "{millimetres} mm, {reading} g/m2");
+        }
+        for length_m in [0.0, -1.0, 20_000.5, 1e300] {
+            assert_eq!(Entry::decode(&Entry::End { length_m, at: None }.encode()), None, "{length_m} m");
+        }
+        assert_eq!(Entry::decode(&Entry::Unreadable(u64::MAX).encode()), None);
+        let whole = |absurd_cells| WholeCoil {
+            start: start(Err(OrderFault::Width)),
+            length_m: None,
+            matrix: Err(Reason::WrongShape),
+            absurd_cells,
+        };
+        assert!(Entry::decode(&Entry::Whole(whole(CELLS as u64)).encode()).is_some());
+        assert_eq!(Entry::decode(&Entry::Whole(whole(u64::MAX)).encode()), None);
     }
 
     proptest! {

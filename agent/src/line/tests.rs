@@ -2,6 +2,7 @@
 
 mod closing;
 mod crash;
+mod damage;
 mod passes;
 mod redelivery;
 mod rows;

@@ -116,6 +116,25 @@ fn a_missing_log_file_is_a_gap() {
     assert!(ids(&archive).contains(&"d-0".to_owned()) && ids(&archive).contains(&"d-23".to_owned()));
 }
 
+/// A folder's block rots too: a name far off is neither followed nor makes all before it missing.
+#[test]
+fn a_file_with_a_far_number_is_a_gap_by_itself() {
+    let (disk, archive, _) = filled(3);
+    drop(archive);
+    for path in ["log/90000001.log", "log/4294967295.log", "coils/4294967295.seg", "open/4294967295.rows"] {
+        disk.create(path).unwrap().write_at(b"what it held", 0).unwrap();
+    }
+    let (archive, recovery) = open(&disk, roomy()).unwrap();
+    let gap = Gap { file: 90_000_001, offset: 0, bytes: 12, kind: GapKind::Damaged };
+    assert_eq!(recovery.gaps, [gap]);
+    archive.begin().unwrap();
+    archive.decide(Sample::new(3).new_decision()).unwrap();
+    drop(archive);
+    let (archive, recovery) = open(&disk, roomy()).unwrap();
+    assert_eq!((recovery.open.len(), ids(&archive).len()), (1, 4));
+    assert!(!super::exists(&disk, "log/00000002.log"));
+}
+
 /// The views were the last to know the pass: it must not be decided again.
 #[test]
 fn a_decision_that_rots_while_running_is_not_made_again() {
