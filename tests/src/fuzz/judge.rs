@@ -7,7 +7,7 @@ use coilsight_models::message::assessment::ModelUsed;
 use coilsight_models::session::{ModelScore, Scores};
 use coilsight_models::verdict::{Policy, Threshold};
 
-/// Finds thin strip (45 to 55 g/m2) NOK; fails where the very first cell reads 66.66 g/m2.
+/// Finds strip of exactly 50 g/m2 at its head NOK; fails where its very first cell reads 66.66 g/m2.
 pub struct StandIn(Policy);
 
 impl Default for StandIn {
@@ -22,8 +22,8 @@ impl Judge for StandIn {
         if matrix.mean()[0] == 6666 {
             return Err(Unjudged("the stand-in does not like this coil".into()));
         }
-        let thin = matrix.mean().iter().filter(|m| (4500..5500).contains(*m)).count();
-        let p_nok = 1.0 - 0.98 / (1.0 + thin as f64);
+        // Every NOK is judged again dozens of times for where the evidence lies: let it be rare.
+        let p_nok = if matrix.mean()[..18] == [5000; 18] { 0.9 } else { 0.02 };
         let name = Id::new("stand-in").expect("a name");
         Ok(Scores { p_nok, models: vec![ModelScore { name, p_nok, weight: 1.0 }] })
     }

@@ -9,8 +9,8 @@ use super::archive::{Heard, open};
 use super::judge::StandIn;
 use super::mem_disk::MemDisk;
 use coilsight_agent::line::{Config, Line, Now};
-use coilsight_models::message::Kind;
 use coilsight_models::message::inbound::{Inbound, parse};
+use coilsight_models::message::{Kind, Topics};
 use coilsight_models::tally::{Fate, Reason};
 use grammar::Step;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ struct Bench {
     now: Duration,
     /// Passes by coil and start that were taken up and must get their decision.
     owed: BTreeSet<(String, String)>,
-    /// Coils of which something counted: they must get a decision.
+    /// Coils that were open: they must get a decision.
     heard_of: BTreeSet<String>,
 }
 
@@ -76,32 +76,24 @@ impl Bench {
         assert!(tally.adds_up(), "{tally:#?}");
         assert_eq!(tally.messages.received, before + 1);
         assert!(self.line().open_coils().count() <= config().max_open);
+        let open: Vec<String> = self.line().open_coils().map(ToString::to_string).collect();
+        self.heard_of.extend(open);
         self.note(topic, payload, fate);
     }
 
-    /// What follows from a message that counted.
+    /// A start that was taken up names a pass.
     fn note(&mut self, topic: &str, payload: &[u8], fate: Fate) {
-        let kind = coilsight_models::message::Topics::default().kind(topic);
-        let Some(Ok(message)) = kind.filter(|k| *k != Kind::Surface).map(|kind| parse(kind, payload)) else {
-            return assert!(matches!(fate, Fate::SetAside(_)), "{fate:?}");
-        };
-        let start = match &message {
-            Inbound::Start(start) => Some(start),
-            Inbound::WholeCoil(coil) => Some(&coil.start),
-            Inbound::Rows(rows) if fate == Fate::Used => {
-                self.heard_of.insert(rows.coil_id.to_string());
-                None
-            }
-            Inbound::End(end) if fate == Fate::Used => {
-                self.heard_of.insert(end.coil_id.to_string());
-                None
-            }
-            _ => None,
-        };
         let late = matches!(fate, Fate::SetAside(Reason::AfterDecision | Reason::Contradicting));
-        if let Some(start) = start.filter(|_| !late) {
-            self.owed.insert((start.coil_id.to_string(), start.at.to_string()));
-        }
+        let kind = Topics::default().kind(topic);
+        let Some(kind) = kind.filter(|kind| !late && matches!(kind, Kind::Start | Kind::Matrix)) else {
+            return;
+        };
+        let start = match parse(kind, payload) {
+            Ok(Inbound::Start(start)) => start,
+            Ok(Inbound::WholeCoil(coil)) => coil.start,
+            _ => return assert!(matches!(fate, Fate::SetAside(_)), "{fate:?}"),
+        };
+        self.owed.insert((start.coil_id.to_string(), start.at.to_string()));
     }
 
     fn wait(&mut self, time: Duration) {
