@@ -142,6 +142,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         (1, format!(r#"{{"coil_id":"GL2-1","position_m":[0,-1,"x"],"top":[{row},[1]],"bottom":[{row},[-1e9]]}}"#)),
         (2, r#"{"coil_id":"GL2-1","at":"2026-01-05T06:12:00Z","length_m":1782.5}"#.to_string()),
         (2, r#"{"coil_id":"GL2-1","length_m":1e308}"#.to_string()),
+        (2, r#"{"coil_id":"GL2-1","length_m":-1}"#.to_string()),
         (3, format!(r#"{{{start},"length_m":132.5,"mean":{},"std":{}}}"#, grid("70.1"), grid("1"))),
         (3, format!(r#"{{{start},"length_m":132.5,"mean":[[70,null]],"std":[[1,1]]}}"#)),
         (4, r#"{"coil_id":"GL2-1","label":"NOK","operator":"Kim","at":"2026-01-05T09:00:00Z","remark":"edge"}"#.to_string()),

@@ -79,13 +79,15 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let head =
         format!(r#"{{"start":{},"length_m":132.0,"absurd_cells":1,"unusable":"wrong_shape"}}"#, start("C"));
     let whole = [&[5], &(head.len() as u32).to_le_bytes()[..], head.as_bytes()].concat();
-    let segments: [&[Vec<u8>]; 6] = [
+    let segments: [&[Vec<u8>]; 7] = [
         &[opened("A"), started("A"), rows(0, 3)],
         &[opened("A"), rows(0, 4), rows(2, 4), ended.clone()],
         &[opened("B"), started("B"), rows(0, 264), ended],
         &[opened("C"), whole],
         &[started("A"), rows(5, 1)],
         &[b"{}".to_vec()],
+        // Farther than any strip: with its step beyond what 32 bits hold in millimetres.
+        &[opened("D"), rows(8_589_934, 1)],
     ];
     let mut seeds: Vec<Vec<u8>> = segments.iter().map(|records| lengths(records)).collect();
     seeds.push(seeds[..4].join(&[0xff, 0xff][..]));

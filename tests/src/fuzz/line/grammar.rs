@@ -36,6 +36,8 @@ pub enum Step {
         topic: String,
         /// What.
         payload: Vec<u8>,
+        /// How many rows it has, good or not, where that is known.
+        rows: Option<u64>,
     },
     /// Time passes.
     Wait(Duration),
@@ -88,7 +90,8 @@ pub fn steps(data: &[u8]) -> Vec<Step> {
 fn step(input: &mut Input<'_>, before: &[Step]) -> Option<Step> {
     let what = input.byte()? % 11;
     let said = |topic: usize, payload: &dyn ToString| {
-        Some(Step::Say { topic: TOPICS[topic].into(), payload: payload.to_string().into_bytes() })
+        let (topic, payload) = (TOPICS[topic].into(), payload.to_string().into_bytes());
+        Some(Step::Say { topic, payload, rows: None })
     };
     match what {
         0 => {
@@ -97,8 +100,10 @@ fn step(input: &mut Input<'_>, before: &[Step]) -> Option<Step> {
         }
         1 => {
             let (coil, from, count) = (input.one(COILS)?, input.byte()?, input.byte()?);
+            let count = count + count / 16;
             let weight = input.one(WEIGHTS)?;
-            said(1, &rows(coil, from, count, weight))
+            let payload = rows(coil, from, count, weight).into_bytes();
+            Some(Step::Say { topic: TOPICS[1].into(), payload, rows: Some(count as u64) })
         }
         2 => {
             let (coil, at, length) = (input.one(COILS)?, input.one(TIMES)?, input.one(LENGTHS)?);
@@ -126,7 +131,7 @@ fn step(input: &mut Input<'_>, before: &[Step]) -> Option<Step> {
             let (topic, length) = (input.one(TOPICS)?, input.byte()?);
             let (payload, rest) = input.0.split_at(length.min(input.0.len()));
             input.0 = rest;
-            Some(Step::Say { topic: topic.into(), payload: payload.to_vec() })
+            Some(Step::Say { topic: topic.into(), payload: payload.to_vec(), rows: None })
         }
         6 => {
             let time = input.byte()? as u64;
@@ -165,7 +170,6 @@ fn grid(rows: usize, columns: usize, value: f64) -> String {
 
 /// Rows every half metre.
 fn rows(coil: &str, from: usize, count: usize, weight: f64) -> String {
-    let count = count + count / 16;
     let positions: Vec<String> = (from..from + count).map(|i| (i as f64 / 2.0).to_string()).collect();
     let (positions, side) = (positions.join(","), grid(count, 9, weight));
     with(&json!({ "coil_id": coil }), &format!(r#""position_m":[{positions}],"top":{side},"bottom":{side}"#))
