@@ -5,7 +5,7 @@ mod image;
 use super::judge::StandIn;
 use super::mem_disk::MemDisk;
 use coilsight_agent::archive::{
-    Archive, Decided, Decision, Error, Feedback, Limits, Matrix, NewDecision, OpenSegment, Recovery,
+    Archive, Decided, Decision, Error, Feedback, Limits, Matrix, NewDecision, OpenSegment, Recovery, Waiting,
 };
 use coilsight_agent::line::{self, Config, Line, NotTaken, Publish};
 use coilsight_models::message::assessment::Assessment;
@@ -100,8 +100,18 @@ impl Stored {
             let matrix = archive.matrix(decision_id);
             assert!(matches!(matrix, Ok(_) | Err(Error::Damaged { .. })), "{matrix:?}");
         }
+        for word in &self.feedback {
+            let Some(about) = &word.about else { continue };
+            assert!(archive.feedback_on(about).expect("it was read").contains(word));
+        }
         let waiting = archive.outbox(usize::MAX).expect("they were read");
-        assert!(waiting.iter().all(|decision| self.decisions.contains(decision)));
+        assert_eq!(archive.outbox_len(usize::MAX).ok(), Some(waiting.len()));
+        for one in waiting {
+            assert!(match one {
+                Waiting::Decision(decision) => self.decisions.contains(&decision),
+                Waiting::Feedback(word) => self.feedback.contains(&word),
+            });
+        }
     }
 }
 
@@ -115,17 +125,22 @@ fn goes_on(archive: &Archive) {
         json: b"{}",
         matrix: Some(b"a matrix"),
     };
-    if archive.decide(new).expect("there is room") == Decided::Recorded {
-        let matrix = archive.matrix("new decision").expect("just stored");
-        assert_eq!(matrix, Matrix::Kept(b"a matrix".to_vec()));
+    match archive.decide(new) {
+        Ok(Decided::Recorded) => {
+            let matrix = archive.matrix("new decision").expect("just stored");
+            assert_eq!(matrix, Matrix::Kept(b"a matrix".to_vec()));
+        }
+        Ok(Decided::Known { .. }) => {}
+        // Somebody had the idea of that name.
+        Err(Error::DecisionIdTaken { .. }) => return,
+        Err(error) => panic!("{error}"),
     }
-    archive.receipt("new decision").expect("it is there");
-    archive.feedback("new word", b"{}").expect("there is room");
     let found = archive.pass("new pass").expect("it is read").expect("it is there");
-    assert_eq!(
-        archive.decide(new).ok(),
-        Some(Decided::Known { decision_id: found.decision_id, json: found.json })
-    );
+    archive.feedback("new word", Some(&found.decision_id), b"{}").expect("there is room");
+    archive.receipts(&[&found.decision_id, "new word"]).expect("they are there");
+    archive.heartbeat().expect("memory takes bytes");
+    let known = Decided::Known { decision_id: found.decision_id, json: found.json };
+    assert_eq!(archive.decide(new).ok(), Some(known));
 }
 
 /// A line takes up what is open and decides it; the next start finds nothing open, and every decision once.
@@ -145,7 +160,7 @@ fn lines(disk: &MemDisk) {
     match line.publish(&mut heard) {
         Ok(published) => assert_eq!(published, heard.0.len()),
         // A log that holds something else for a decision: it says which, and goes no further.
-        Err(line::Error::Assessment { .. }) => {}
+        Err(line::Error::Assessment { .. } | line::Error::Feedback { .. }) => {}
         Err(error) => panic!("{error}"),
     }
     line.stop().expect("there is room");

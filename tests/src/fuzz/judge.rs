@@ -28,6 +28,10 @@ impl Judge for StandIn {
         Ok(Scores { p_nok, models: vec![ModelScore { name, p_nok, weight: 1.0 }] })
     }
 
+    fn prove(&mut self) -> Result<(), Unjudged> {
+        Ok(())
+    }
+
     fn policy(&self) -> &Policy {
         &self.0
     }

@@ -198,8 +198,10 @@ fn fill(archive: &Archive) {
         };
         archive.decide(decision).expect("there is room");
     }
-    archive.receipt("d1").expect("it is there");
-    archive.feedback("w1", br#"{"label":"OK"}"#).expect("there is room");
+    archive.receipts(&["d1"]).expect("it is there");
+    let word = br#"{"coil_id":"A","label":"OK","operator":"o","at":"2026-01-05T09:00:00Z","known":true}"#;
+    archive.feedback("w1", Some("d2"), word).expect("there is room");
+    archive.feedback("w2", None, word).expect("there is room");
 }
 
 const ASSESSMENT: &[u8] = br#"{"version":1,"decision_id":"d1","line":"gl2","coil_id":"A","pass":null,"verdict":"REVIEW","by_score":null,"p_nok":null,"confidence":null,"votes":[],"reasons":[],"evidence":[],"order":null,"length_m":null,"coverage":{"chunks":0.0,"gauges":0.0,"cells":0.0,"blind_gauges":[]},"rows":{"received":0,"used":0,"duplicate":0,"set_aside":{}},"model":{"bundle":"b","release":1,"fingerprint":"f","prepare":1,"agent":"0"},"timing":{"closed_at":null,"judged_in_ms":0.0}}"#;

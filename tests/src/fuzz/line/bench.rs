@@ -1,11 +1,12 @@
 //! A line on a disk in memory, what it has published, and what it owes.
 
-use super::super::archive::{Heard, open};
+use super::super::archive::open;
 use super::super::judge::StandIn;
 use super::super::mem_disk::MemDisk;
 use super::grammar::Step;
-use coilsight_agent::line::{Config, Line, Now, PassKey};
+use coilsight_agent::line::{Config, Line, Now, Outgoing, PassKey};
 use coilsight_models::message::assessment::Assessment;
+use coilsight_models::message::disposition::Disposition;
 use coilsight_models::message::inbound::{Inbound, Start, parse};
 use coilsight_models::message::{Kind, Topics};
 use coilsight_models::tally::{Fate, Reason};
@@ -16,19 +17,27 @@ pub struct Bench {
     disk: MemDisk,
     /// `None` only while it is being started again.
     line: Option<Line>,
-    heard: Heard,
+    told: Vec<Assessment>,
     now: Duration,
     /// Passes by coil and start that were taken up and must get their decision.
     owed: BTreeSet<(String, String)>,
     /// Coils that were open: they must get a decision.
     heard_of: BTreeSet<String>,
-    /// As many coils have been open as may be.
+    /// Words that must each become a disposition, and those that did.
+    words: u64,
+    dispositions: Vec<Disposition>,
+    /// Open coils of which a start was heard.
+    started: BTreeSet<String>,
+    /// Coils on which a word was said while they were open without a start: such a pass gets another name
+    /// if its start comes after all, and the word stays with the first.
+    named_late: BTreeSet<String>,
+    /// A coil has been closed for want of room.
     pub was_full: bool,
 }
 
 /// Few coils at once, so that one too many is at hand.
 fn config() -> Config {
-    Config { max_open: 3, ..Config::default() }
+    Config { max_open: 3, max_open_rows: 1000, ..Config::default() }
 }
 
 fn start(disk: &MemDisk) -> Line {
@@ -51,8 +60,19 @@ impl Bench {
     pub fn new() -> Self {
         let disk = MemDisk::default();
         let line = Some(start(&disk));
-        let (heard, now) = (Heard::default(), Duration::ZERO);
-        Self { disk, line, heard, now, owed: BTreeSet::new(), heard_of: BTreeSet::new(), was_full: false }
+        Self {
+            disk,
+            line,
+            told: Vec::new(),
+            now: Duration::ZERO,
+            owed: BTreeSet::new(),
+            heard_of: BTreeSet::new(),
+            words: 0,
+            dispositions: Vec::new(),
+            started: BTreeSet::new(),
+            named_late: BTreeSet::new(),
+            was_full: false,
+        }
     }
 
     pub fn take(&mut self, step: &Step) {
@@ -96,7 +116,16 @@ impl Bench {
 
         let open: Vec<String> = self.line().open_coils().map(ToString::to_string).collect();
         assert!(open.len() <= config().max_open);
-        self.was_full |= open.len() == config().max_open;
+        self.was_full |= self.line().closed_early() > 0;
+        if fate == Fate::Used && Topics::default().kind(topic) == Some(Kind::Feedback) {
+            self.words += 1;
+            let unnamed = open.iter().filter(|coil| !self.started.contains(*coil));
+            self.named_late.extend(unnamed.cloned());
+        }
+        if fate == Fate::Used {
+            self.started.extend(start.iter().map(|start| start.coil_id.to_string()));
+        }
+        self.started.retain(|coil| open.contains(coil));
         self.heard_of.extend(open);
         // A start that was taken up names a pass.
         let late = matches!(fate, Fate::SetAside(Reason::AfterDecision | Reason::Contradicting));
@@ -107,9 +136,21 @@ impl Bench {
 
     fn publish(&mut self) {
         self.line().commit().expect("memory syncs");
-        let mut heard = Heard::default();
-        self.line().publish(&mut heard).expect("what was decided is an assessment");
-        self.heard.0.append(&mut heard.0);
+        self.line().prove().expect("it could work");
+        loop {
+            let waiting = self.line().outbox(5).expect("what waits can be read");
+            let ids: Vec<&str> = waiting.iter().map(|(id, _)| id.as_str()).collect();
+            self.line().taken(&ids).expect("there is room");
+            if ids.is_empty() {
+                return;
+            }
+            for (_, outgoing) in waiting {
+                match outgoing {
+                    Outgoing::Assessment(assessment) => self.told.push(*assessment),
+                    Outgoing::Disposition(disposition) => self.dispositions.push(disposition),
+                }
+            }
+        }
     }
 
     /// Stops in good order or drops dead, and starts on what the disk holds: what was open is open still.
@@ -135,7 +176,7 @@ impl Bench {
         assert!(tally.adds_up() && tally.rows.open == 0, "{tally:#?}");
         assert_eq!(self.line().archive().stats().open, 0, "rows of decided coils stay on the disk");
         self.publish();
-        let told = std::mem::take(&mut self.heard.0);
+        let told = std::mem::take(&mut self.told);
         let ids: BTreeSet<&str> = told.iter().map(|a| a.decision_id.as_str()).collect();
         assert_eq!(ids.len(), told.len(), "a decision twice");
         assert_eq!(self.line().archive().decisions().count(), told.len());
@@ -151,6 +192,17 @@ impl Bench {
         }
         self.restart(true);
         assert_eq!(self.line().open_coils().count(), 0);
+        self.words_are_dispositions(&ids);
         told
+    }
+
+    /// Every word on a coil is told once, about a decision that there is.
+    fn words_are_dispositions(&self, decisions: &BTreeSet<&str>) {
+        let ids: BTreeSet<&str> = self.dispositions.iter().map(|d| d.disposition_id.as_str()).collect();
+        assert_eq!((ids.len(), ids.len() as u64), (self.dispositions.len(), self.words));
+        let settled = |d: &&Disposition| !self.named_late.contains(d.coil_id.as_str());
+        for disposition in self.dispositions.iter().filter(settled) {
+            assert!(decisions.contains(disposition.decision_id.as_str()), "on no decision: {disposition:?}");
+        }
     }
 }
