@@ -147,7 +147,7 @@ impl Bench {
             for (_, outgoing) in waiting {
                 match outgoing {
                     Outgoing::Assessment(assessment) => self.told.push(*assessment),
-                    Outgoing::Disposition(disposition) => self.dispositions.push(disposition),
+                    Outgoing::Disposition(disposition) => self.dispositions.push(*disposition),
                 }
             }
         }
