@@ -88,17 +88,6 @@ pub enum Error {
     /// The archive refused: nothing of this message was taken, so it must not be acknowledged.
     #[error("the archive did not take it")]
     Archive(#[from] archive::Error),
-    /// A segment of an open coil is not what this program writes.
-    #[error(
-        "open coil segment {segment:?} is damaged at record {record}: keep the folder for the maker, and \
-         remove that segment to go on; its coil must be judged by a person"
-    )]
-    Journal {
-        /// Which.
-        segment: archive::SegmentId,
-        /// Its record.
-        record: usize,
-    },
     /// A decision could not be written or read as JSON.
     #[error("decision {decision_id} is no assessment")]
     Assessment {

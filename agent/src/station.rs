@@ -231,7 +231,7 @@ impl Station {
                     }
                 }
             }
-            Event::Echo { topic } => self.health.echo(&topic),
+            Event::Echo { topic } => self.health.echo(&topic, self.now),
         }
     }
 

@@ -42,6 +42,8 @@ pub enum Reason {
     BeyondLength,
     /// It came after its pass had been decided.
     AfterDecision,
+    /// Of a coil without a start, when more is open than may be: it goes to a person.
+    TooMuchOpen,
     /// More rows than any coil has.
     TooManyRows,
     /// Feedback for a coil that is not known here: kept apart.

@@ -172,6 +172,9 @@ pub enum Cause {
         /// Which.
         gauges: Vec<Gauge>,
     },
+    /// It was closed before it was over, because more was open than may be.
+    #[error("it was closed early: more coils or rows were open at once than may be")]
+    ClosedEarly,
     /// The gateway's matrix has the wrong shape.
     #[error("the gateway's matrix was not 264 x 18")]
     WrongShape,

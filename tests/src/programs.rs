@@ -14,10 +14,16 @@ pub fn trainer() -> Command {
     Command::new(folder().join("coilsight-trainer"))
 }
 
+/// Names a folder of programs to try instead of building them.
+pub const FOLDER: &str = "COILSIGHT_PROGRAMS";
+
 /// Where the programs lie; built once a test process, in the profile that the tests are built in.
 fn folder() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
+    static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        if let Some(folder) = std::env::var_os(FOLDER) {
+            return folder.into();
+        }
         let this = std::env::current_exe().expect("a test knows its own file");
         // target/PROFILE/deps/NAME-HASH
         let folder = this.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").to_owned();

@@ -237,20 +237,16 @@ impl Log {
         last.file.sync_data().map_err(Error::unsure("syncing", name))
     }
 
-    /// Appends records, all with one sync; they are durable when this returns where the first of them lies.
-    pub fn append(&mut self, records: &[(u8, Vec<u8>)]) -> Result<Location> {
-        let bytes: u64 = records.iter().map(|(_, payload)| (frame::HEADER + payload.len()) as u64).sum();
+    /// Appends a record; it is durable when this returns.
+    pub fn append(&mut self, kind: u8, payload: &[u8]) -> Result<Location> {
+        let bytes = (frame::HEADER + payload.len()) as u64;
         if self.files.last().is_none_or(|f| f.len > 0 && (self.sealed || f.len + bytes > self.rotate)) {
             self.begin_file()?;
         }
         let Some(last) = self.files.last_mut() else { unreachable!("a file was just begun") };
         let (number, offset) = (last.number, last.len);
-        let mut frames = Vec::with_capacity(bytes as usize);
-        for (kind, payload) in records {
-            let (frame, _) = frame::encode(place(number), offset + frames.len() as u64, *kind, payload);
-            frames.extend_from_slice(&frame);
-        }
-        append_durably(last.file.as_ref(), &path(number), offset, &frames)?;
+        let (frame, _) = frame::encode(place(number), offset, kind, payload);
+        append_durably(last.file.as_ref(), &path(number), offset, &frame)?;
         last.len += bytes;
         Ok(Location { file: number, offset })
     }

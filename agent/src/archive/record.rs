@@ -14,7 +14,7 @@ pub const MAX_JSON: usize = MAX_PAYLOAD - 8 * 1024;
 
 const DECISION: u8 = 1;
 const FEEDBACK: u8 = 2;
-const RECEIPT: u8 = 3;
+const RECEIPTS: u8 = 3;
 
 /// What became of a decision's matrix when it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,11 +54,35 @@ pub enum Record<'a> {
         /// The feedback itself.
         json: &'a [u8],
     },
-    /// A decision, or a word on one, has been taken by whom it was meant for.
-    Receipt {
-        /// The decision's id or the feedback's key.
-        id: &'a str,
+    /// Decisions, or words on them, have been taken by whom they were meant for.
+    Receipts {
+        /// Decisions' ids and feedback's keys.
+        ids: Ids<'a>,
     },
+}
+
+/// Ids in a row, as they are stored: one record for all, so that a power cut leaves all or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ids<'a>(&'a [u8]);
+
+impl<'a> Ids<'a> {
+    /// The bytes of a row of ids.
+    pub fn encode<'b>(ids: impl Iterator<Item = &'b str>) -> Vec<u8> {
+        let mut out = Vec::new();
+        ids.for_each(|id| put_text(&mut out, id));
+        out
+    }
+
+    /// Over bytes that [`Ids::encode`] made.
+    pub fn over(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The ids.
+    pub fn iter(self) -> impl Iterator<Item = &'a str> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || text(&mut rest))
+    }
 }
 
 impl<'a> Record<'a> {
@@ -91,9 +115,9 @@ impl<'a> Record<'a> {
                 out.extend_from_slice(json);
                 FEEDBACK
             }
-            Record::Receipt { id } => {
-                put_text(&mut out, id);
-                RECEIPT
+            Record::Receipts { ids } => {
+                out.extend_from_slice(ids.0);
+                RECEIPTS
             }
         };
         (kind, out)
@@ -120,9 +144,12 @@ impl<'a> Record<'a> {
                 Some(Record::Decision { decision_id, coil_id, pass_key, segment, matrix, json: rest })
             }
             FEEDBACK => Some(Record::Feedback { key: text(rest)?, about: text(rest)?, json: rest }),
-            RECEIPT => {
-                let id = text(rest)?;
-                rest.is_empty().then_some(Record::Receipt { id })
+            RECEIPTS => {
+                let ids = Ids(rest);
+                while !rest.is_empty() {
+                    text(rest)?;
+                }
+                Some(Record::Receipts { ids })
             }
             _ => None,
         }

@@ -216,9 +216,11 @@ fn fill(at: &ViewsAt, sources: &Sources<'_>) -> Result<Built> {
                     waiting.insert(key.to_owned(), at);
                 }
             }
-            Some(Record::Receipt { id }) => {
-                tally.counts.receipts += 1;
-                waiting.remove(id);
+            Some(Record::Receipts { ids }) => {
+                for id in ids.iter() {
+                    tally.counts.receipts += 1;
+                    waiting.remove(id);
+                }
             }
             None => tally.counts.unknown += 1,
         }

@@ -7,7 +7,7 @@ use super::disk::{Disk, DiskFile};
 use super::error::{Error, Result};
 use super::log::{Gap, Location, Log};
 use super::marker::Counts;
-use super::record::{MatrixNote, Record};
+use super::record::{Ids, MatrixNote, Record};
 use super::reserve::ReserveFile;
 use super::segments::{SegmentId, Segments};
 use super::views::{Views, ViewsAt, key};
@@ -170,15 +170,11 @@ impl Store {
         }
     }
 
+    /// Appends to the log. If the disk is full, room is made from the reserve, then from old matrices.
     fn append_log(&mut self, record: &Record<'_>) -> Result<Location> {
-        self.append_logs(&[record.encode()])
-    }
-
-    /// Appends records to the log and returns where the first lies. If the disk is full, room is made from the
-    /// reserve, then from old matrices.
-    fn append_logs(&mut self, records: &[(u8, Vec<u8>)]) -> Result<Location> {
+        let (kind, payload) = record.encode();
         loop {
-            match self.log.append(records) {
+            match self.log.append(kind, &payload) {
                 Err(Error::DiskFull { .. }) if self.reserve.give_up()? => {
                     tracing::warn!("the disk is full: the archive's reserve is given up");
                 }
@@ -246,12 +242,12 @@ impl Store {
                 taken.push((*id, waiting));
             }
         }
-        let records: Vec<_> = taken.iter().map(|(id, _)| Record::Receipt { id }.encode()).collect();
-        if records.is_empty() {
+        if taken.is_empty() {
             return Ok(());
         }
-        self.append_logs(&records)?;
-        self.counts.receipts += records.len() as u64;
+        let ids = Ids::encode(taken.iter().map(|(id, _)| *id));
+        self.append_log(&Record::Receipts { ids: Ids::over(&ids) })?;
+        self.counts.receipts += taken.len() as u64;
         self.record_view(|views| taken.iter().try_for_each(|(_, waiting)| views.remove(waiting)));
         Ok(())
     }

@@ -74,7 +74,12 @@ impl Line {
         if lost_m > self.config.coverage.max_missing_m && coverage.cells > 0.0 {
             causes.push(Cause::RowsLost { metres: lost_m });
         }
-        let matrix = matrix.filter(|_| coverage.cells > 0.0);
+        if pass.early {
+            causes.push(Cause::ClosedEarly);
+        }
+        // What a flood of ids leaves is neither judged nor kept: it would take the room of coils that are.
+        let worth_it = !(pass.early && pass.is_hardly_begun());
+        let matrix = matrix.filter(|_| coverage.cells > 0.0 && worth_it);
         let ended_at = pass.ended_at;
         Ok(Seen { key, order, matrix, length_m, coverage, rows, readings, ended_at, causes })
     }

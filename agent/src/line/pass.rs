@@ -83,6 +83,9 @@ pub(crate) fn short_hex(hash: &[u8]) -> String {
     })
 }
 
+/// A coil of which fewer rows came has hardly begun.
+const FEW_ROWS: usize = 100;
+
 /// What a gateway that chunks by itself sent.
 #[derive(Clone, Debug)]
 pub(super) enum Given {
@@ -96,7 +99,8 @@ pub(super) enum Given {
 #[derive(Debug)]
 pub(super) struct OpenPass {
     pub coil_id: CoilId,
-    pub segment: SegmentId,
+    /// Where its rows are kept; nowhere if it is closed as soon as it is heard of.
+    pub segment: Option<SegmentId>,
     /// Its start, if it was heard.
     pub start: Option<Start>,
     /// Its length by its end, m.
@@ -119,12 +123,14 @@ pub(super) struct OpenPass {
     pub step: u64,
     /// The line's step at which it was opened.
     pub opened: u64,
+    /// It is closed before it is over.
+    pub early: bool,
     /// A coil that began later has been closed already.
     pub overtaken: bool,
 }
 
 impl OpenPass {
-    pub fn new(coil_id: CoilId, segment: SegmentId, heard: Duration, step: u64) -> Self {
+    pub fn new(coil_id: CoilId, segment: Option<SegmentId>, heard: Duration, step: u64) -> Self {
         Self {
             coil_id,
             segment,
@@ -139,6 +145,7 @@ impl OpenPass {
             heard,
             step,
             opened: step,
+            early: false,
             overtaken: false,
         }
     }
@@ -159,6 +166,11 @@ impl OpenPass {
         let Some(length_m) = length_m.filter(|_| self.given.is_none()) else { return 0.0 };
         let explained = self.unreadable as f64 * self.strip.step_m();
         (self.strip.missing_m(length_m) - explained).max(0.0)
+    }
+
+    /// Whether next to nothing is known of it.
+    pub fn is_hardly_begun(&self) -> bool {
+        self.strip.len() < FEW_ROWS && self.given.is_none()
     }
 
     /// Whether nothing more is awaited: its end is known, and its rows leave no hole up to there.

@@ -7,7 +7,12 @@ use coilsight_models::coil::CoilMatrix;
 use coilsight_models::message::assessment::Assessment;
 
 impl Line {
-    pub(super) fn store(&self, seen: &Seen, assessment: &Assessment, segment: SegmentId) -> Result<()> {
+    pub(super) fn store(
+        &self,
+        seen: &Seen,
+        assessment: &Assessment,
+        segment: Option<SegmentId>,
+    ) -> Result<()> {
         let decision_id = &assessment.decision_id;
         let json = serde_json::to_vec(assessment)
             .map_err(|source| Error::Assessment { decision_id: decision_id.clone(), source })?;
@@ -16,7 +21,7 @@ impl Line {
             decision_id,
             coil_id: assessment.coil_id.as_str(),
             pass_key: &seen.key.to_string(),
-            segment: Some(segment),
+            segment,
             json: &json,
             matrix: matrix.as_deref(),
         })?;

@@ -25,8 +25,8 @@ pub(super) struct Health {
     fresh: Vec<Trouble>,
     changed: bool,
     check_echo: bool,
-    /// Since when the broker has owed an echo, by topic.
-    owed: BTreeMap<String, Duration>,
+    /// What the broker has taken and not passed on, by topic: how many, and since when nothing came.
+    owed: BTreeMap<String, (i64, Duration)>,
     looked: Option<Duration>,
     closed_early: u64,
 }
@@ -110,13 +110,19 @@ impl Health {
     /// The broker has taken something: if it is on an own topic that we hear, it must come back.
     pub fn published(&mut self, topic: &str, now: Duration) {
         if self.check_echo {
-            self.owed.entry(topic.to_owned()).or_insert(now);
+            // An echo may overtake its confirmation: then less than nothing is owed.
+            let (owed, since) = self.owed.entry(topic.to_owned()).or_insert((0, now));
+            *owed += 1;
+            if *owed == 1 {
+                *since = now;
+            }
         }
     }
 
     /// It came back.
-    pub fn echo(&mut self, topic: &str) {
-        self.owed.remove(topic);
+    pub fn echo(&mut self, topic: &str, now: Duration) {
+        let (owed, since) = self.owed.entry(topic.to_owned()).or_insert((0, now));
+        (*owed, *since) = (*owed - 1, now);
         self.clear(&format!("no echo {topic}"));
     }
 
@@ -125,12 +131,8 @@ impl Health {
         let topics = &line.config().topics;
         let heard = [topics.full(&topics.status), topics.full(&topics.assessment)];
         self.owed.retain(|topic, _| heard.contains(topic));
-        let late: Vec<String> = self
-            .owed
-            .iter()
-            .filter(|(_, since)| now >= **since + ECHO_WITHIN)
-            .map(|(t, _)| t.clone())
-            .collect();
+        let late = |(owed, since): &(i64, Duration)| *owed > 0 && now >= *since + ECHO_WITHIN;
+        let late: Vec<String> = self.owed.iter().filter(|(_, o)| late(o)).map(|(t, _)| t.clone()).collect();
         for topic in late.into_iter().filter(|_| connected) {
             self.set_as(
                 &format!("no echo {topic}"),

@@ -149,7 +149,7 @@ fn lines(disk: &MemDisk) {
     let before: Vec<Decision> = Stored::read(&archive).decisions;
     let mut line = match Line::new(Config::default(), archive, &recovery.open, Box::<StandIn>::default()) {
         Ok(line) => line,
-        Err(line::Error::Journal { .. } | line::Error::Assessment { .. }) => return,
+        Err(line::Error::Assessment { .. }) => return,
         Err(error) => panic!("{error}"),
     };
     let tally = line.tally();

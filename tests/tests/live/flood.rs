@@ -43,13 +43,12 @@ fn a_flood_takes_no_more_memory_than_it_may_and_good_coils_are_judged() {
         // One gateway: good coils among the flood, in the order in which they come.
         let mixed = flood.among(&good);
         let sent = player(port, "gateway", 0.0).play(&mixed, &mut |_| {}).await;
-        let judged = |heard: &[Heard]| decided(heard, &expected).len() == expected.len();
         let patience = Duration::from_mins(if full() { 180 } else { 3 });
-        assert!(ear.until(patience, judged).await, "{}", agent.log());
+        assert!(ear.until(patience, super::decided(expected.len(), "B23-")).await, "{}", agent.log());
         (ear.all(), sent)
     });
     let (now, most) = agent.memory();
-    let good = decided(&heard, &expected);
+    let good = on_good(&heard, &expected);
     assert_eq!(check::differences(&expected, &good), [""; 0], "the flood changes no decision");
     assert!(most < BOUND, "{} MiB", most >> 20);
     eprintln!(
@@ -69,7 +68,7 @@ fn a_flood_takes_no_more_memory_than_it_may_and_good_coils_are_judged() {
 }
 
 /// Decisions on the good coils.
-fn decided(heard: &[Heard], expected: &Decisions) -> Decisions {
+fn on_good(heard: &[Heard], expected: &Decisions) -> Decisions {
     let mut decisions = check::heard(heard, &assessments()).decisions;
     decisions.retain(|id, _| expected.contains_key(id));
     decisions

@@ -1,6 +1,6 @@
 //! A broker that loses what it had in memory: the gap is told, and the coil goes to a person.
 
-use super::{count, on, player, runtime};
+use super::{decided, on, player, runtime};
 use coilsight_models::message::Topics;
 use coilsight_tests::agent::Agent;
 use coilsight_tests::broker::Mosquitto;
@@ -41,15 +41,23 @@ fn a_broker_that_crashes_with_its_memory_is_a_gap_and_the_coil_a_persons() {
         };
         assert!(ear.until(Duration::from_mins(1), told).await, "the gap is told: {}", agent.log());
         player(port, "gateway", 0.0).play(&part(5, n), &mut |_| {}).await;
-        assert!(ear.until(Duration::from_mins(1), |heard| count(heard) == 1).await, "{}", agent.log());
+        // The decision, and that its record has a gap.
+        let mut one = decided(1, "");
+        let told = |heard: &[listener::Heard]| {
+            let of_coil = |n: &serde_json::Value| n["topic"] == "gap_in_record" && !n["coil_id"].is_null();
+            one(heard) && on(heard, "notification").iter().any(of_coil)
+        };
+        assert!(ear.until(Duration::from_mins(1), told).await, "{}", agent.log());
         ear.all()
     });
     let decision = &on(&heard, "assessment")[0];
     assert_eq!(decision["verdict"], "REVIEW");
     let reasons = decision["reasons"].as_array().unwrap();
     assert!(reasons.iter().any(|reason| reason["code"] == "rows_lost"), "{reasons:?}");
-    let gap = |n: &serde_json::Value| n["topic"] == "gap_in_record" && n["coil_id"] == decision["coil_id"];
-    assert!(on(&heard, "notification").iter().any(gap), "and what to do is said");
+    let notices = on(&heard, "notification");
+    let gap = notices.iter().find(|n| n["topic"] == "gap_in_record" && !n["coil_id"].is_null()).unwrap();
+    assert_eq!(gap["coil_id"], decision["coil_id"]);
+    assert_ne!(gap["to_do"], "", "and what to do is said");
     assert!(agent.log().contains("forgotten this agent's session"));
 }
 

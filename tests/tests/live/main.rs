@@ -15,6 +15,7 @@ use coilsight_tests::gateway::listener::Heard;
 use coilsight_tests::gateway::plan::Plan;
 use coilsight_tests::gateway::player::Player;
 use coilsight_tests::{golden_bundle, programs};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -65,9 +66,20 @@ fn assessments() -> String {
     topics.full(&topics.assessment)
 }
 
-/// Decisions heard so far, each once.
-fn count(heard: &[Heard]) -> usize {
-    check::heard(heard, &assessments()).decisions.len()
+/// Whether `wanted` decisions, each once, were heard on coils whose id begins with `prefix`; looks at each message
+/// once.
+fn decided(wanted: usize, prefix: &'static str) -> impl FnMut(&[Heard]) -> bool {
+    let (mut seen, mut from, topic) = (BTreeSet::new(), 0, assessments());
+    move |heard| {
+        for message in heard[from..].iter().filter(|message| message.topic == topic) {
+            let assessment: serde_json::Value = serde_json::from_slice(&message.payload).unwrap();
+            if assessment["coil_id"].as_str().is_some_and(|id| id.starts_with(prefix)) {
+                seen.insert(assessment["decision_id"].as_str().unwrap().to_owned());
+            }
+        }
+        from = heard.len();
+        seen.len() >= wanted
+    }
 }
 
 /// What was heard on a topic, as JSON.

@@ -1,6 +1,6 @@
 //! An ordinary day: start, work, an inspector's word, stop; and what the broker says of an agent that is lost.
 
-use super::{count, on, player, runtime};
+use super::{decided, on, player, runtime};
 use coilsight_models::message::Topics;
 use coilsight_tests::agent::Agent;
 use coilsight_tests::broker::Mosquitto;
@@ -39,7 +39,7 @@ fn a_healthy_day_logs_no_warning_and_ends_in_order() {
         let mut ear = listener::listen(&player(port, "listener", 0.0), &Topics::default()).await.unwrap();
         assert!(ear.until(SOON, |heard| state_is(heard, "online")).await, "{}", agent.log());
         player(port, "gateway", 0.0).play(&plan, &mut |_| {}).await;
-        assert!(ear.until(SOON, |heard| count(heard) == 3).await, "{}", agent.log());
+        assert!(ear.until(SOON, decided(3, "")).await, "{}", agent.log());
         player(port, "gateway", 0.0).play(&word, &mut |_| {}).await;
         assert!(ear.until(SOON, |heard| !on(heard, "disposition").is_empty()).await, "{}", agent.log());
         assert!(agent.stop().success(), "{}", agent.log());
@@ -55,7 +55,7 @@ fn a_healthy_day_logs_no_warning_and_ends_in_order() {
     assert_eq!(farewell["queues"]["outbox"], 0);
     let log = agent.log();
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
-    assert_eq!(log.matches("decided").count(), 3, "one line a coil: {log}");
+    assert_eq!(log.matches("store: decided").count(), 3, "one line a coil: {log}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Agent and broker are killed, stopped and started at random moments, and the views are removed or damaged in
 //! between: the decisions are those of an undisturbed replay, each once.
 
-use super::{archived, assessments, count, full, player, runtime, undisturbed};
+use super::{archived, assessments, decided, full, player, runtime, undisturbed};
 use coilsight_models::message::Topics;
 use coilsight_tests::agent::Agent;
 use coilsight_tests::broker::Mosquitto;
@@ -89,8 +89,8 @@ fn run(test: &str, trial: &Trial) {
             })
             .await;
         drop(tell);
-        let all = ear.until(Duration::from_mins(3), |heard| count(heard) >= expected.len()).await;
-        assert!(all, "only {} of {} decisions came", count(&ear.all()), expected.len());
+        let all = ear.until(Duration::from_mins(3), decided(expected.len(), "")).await;
+        assert!(all, "not all of {} decisions came", expected.len());
         (ear, sent)
     });
     let seconds = began.elapsed().as_secs_f64();

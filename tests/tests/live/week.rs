@@ -1,6 +1,6 @@
 //! A week of the line's time: memory, file handles and disk stay as they are.
 
-use super::{count, full, player, runtime};
+use super::{decided, full, player, runtime};
 use coilsight_models::message::Topics;
 use coilsight_tests::agent::Agent;
 use coilsight_tests::broker::Mosquitto;
@@ -34,7 +34,7 @@ fn a_week_leaves_memory_handles_and_disk_as_they_were() {
             player(port, &format!("gateway-{seed}"), 0.0).play(&plan, &mut |_| {}).await;
             let wanted = coils * seed as usize;
             let patience = Duration::from_mins(10);
-            assert!(ear.until(patience, |heard| heard.len() >= wanted && count(heard) >= wanted).await);
+            assert!(ear.until(patience, decided(wanted, "")).await);
             let row = (agent.memory().0, agent.handles(), used(&agent.state()), written(agent.id()));
             eprintln!(
                 "day {seed}: {wanted} coils, {:.1} MiB memory, {} handles, {:.1} MiB on disk, {:.1} MiB written",

@@ -107,3 +107,25 @@ fn too_many_open_coils_close_the_most_silent() {
     }
     assert_eq!((bench.heard.0.len(), bench.last().coil_id.as_str()), (1, "A"));
 }
+
+#[test]
+fn a_flood_of_ids_neither_closes_a_coil_that_is_coated_nor_leaves_anything_open() {
+    let mut bench = Bench::with(Config { max_open: 4, ..Config::default() });
+    bench.start("GOOD", SIX);
+    bench.rows("GOOD", 0, 40, 70.0);
+    for i in 0..50 {
+        let fate = bench.rows(&format!("ID-{i}"), 0, 1, 70.0);
+        assert_eq!(fate == Fate::Used, i < 2, "{i}: {fate:?}");
+        bench.start(&format!("BEGUN-{i}"), SEVEN);
+    }
+    assert_eq!(bench.line.open_coils().count(), 4);
+    let early = |a: &Assessment| a.reasons.iter().any(|reason| reason.cause == Cause::ClosedEarly);
+    assert!(bench.heard.0.iter().all(|a| early(a) && a.verdict == Verdict::Review && a.p_nok.is_none()));
+    assert_eq!(bench.heard.0.len(), 97, "all but what is open has its decision");
+    let mut again = bench.restart();
+    assert_eq!(again.line.open_coils().count(), 4, "and a restart finds what is open, no more");
+    again.rows("GOOD", 40, 70, 70.0);
+    again.end("GOOD", 70.0);
+    let good = again.heard.0.iter().find(|a| a.coil_id.as_str() == "GOOD").unwrap();
+    assert_eq!(good.verdict, Verdict::Ok);
+}
