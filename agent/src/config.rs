@@ -16,6 +16,8 @@ pub const FILE: &str = "/etc/coilsight/agent.toml";
 pub const PREFIX: &str = "COILSIGHT";
 /// A longer file is no configuration, bytes.
 const MAX_FILE: u64 = 256 << 10;
+/// More room than any appliance has, MiB.
+const MAX_MIB: u64 = 1 << 20;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -224,6 +226,8 @@ impl Settings {
                 "archive.cap_mib",
                 "must be greater than archive.reserve_mib, which must be at least 1",
             ),
+            (self.archive.cap_mib <= MAX_MIB, "archive.cap_mib", "must be at most 1048576 (a tebibyte)"),
+            (self.archive.cache_mib <= MAX_MIB, "archive.cache_mib", "must be at most 1048576 (a tebibyte)"),
         ] {
             if !fine {
                 return Err(Fault::Sense { key, why });
@@ -267,6 +271,11 @@ mod tests {
         assert!(refused("[line]\nmax_open = 1\n").contains("line.max_open"));
         assert!(refused("[broker]\nport = \"many\"\n").contains("broker.port"));
         assert!(refused("[line.coverage]\nmin_chunks = 7\n").contains("min_chunks"));
+        // In bytes it would be more than 64 bits hold, and so next to nothing.
+        assert!(
+            refused("[archive]\ncap_mib = 17592186044417\nreserve_mib = 1\n").contains("archive.cap_mib")
+        );
+        assert!(refused("[archive]\ncache_mib = 17592186044416\n").contains("archive.cache_mib"));
         assert!(refused("not toml").contains("not understood"));
     }
 

@@ -7,6 +7,8 @@
 pub mod archive;
 pub mod bundle;
 pub mod coil;
+pub mod config;
+pub mod guard;
 pub mod inbound;
 pub mod journal;
 mod judge;
@@ -32,6 +34,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "archive", run: archive::run, seeds: archive::seeds },
     Target { name: "bundle", run: bundle::run, seeds: bundle::seeds },
     Target { name: "coil", run: coil::run, seeds: coil::seeds },
+    Target { name: "config", run: config::run, seeds: config::seeds },
+    Target { name: "guard", run: guard::run, seeds: guard::seeds },
     Target { name: "inbound", run: inbound::run, seeds: inbound::seeds },
     Target { name: "journal", run: journal::run, seeds: journal::seeds },
     Target { name: "keys", run: keys::run, seeds: keys::seeds },

@@ -63,6 +63,8 @@ short_runs! {
     archive 5_000
     bundle 5_000
     coil 10_000
+    config 2_000
+    guard 10_000
     inbound 10_000
     journal 3_000
     keys 5_000
