@@ -63,7 +63,7 @@ short_runs! {
     archive 5_000
     bundle 5_000
     coil 10_000
-    config 2_000
+    config 500
     guard 10_000
     inbound 10_000
     journal 3_000

@@ -30,11 +30,9 @@ pub fn run(data: &[u8]) {
 
 /// Every setting with its default, a small file, and files with a mistake.
 pub fn seeds() -> Vec<Vec<u8>> {
-    let mut all = String::new();
     let defaults = Loaded::parse("").expect("nothing set is a configuration");
-    for origin in defaults.origins() {
-        all.push_str(&format!("{} = {}\n", origin.key, origin.value));
-    }
+    let lines: Vec<_> = defaults.origins().iter().map(|o| format!("{} = {}", o.key, o.value)).collect();
+    let all = lines.join("\n");
     let texts = [
         all.as_str(),
         "[broker]\nhost = \"broker.plant\"\n[line]\nsilence_s = 60\n",
