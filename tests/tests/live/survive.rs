@@ -67,8 +67,9 @@ fn run(test: &str, trial: &Trial) {
     let port = broker.port;
     let strikes = strikes(trial, plan.messages.len());
     let (tell, told) = mpsc::channel();
+    let seed = trial.seed;
     let blows = std::thread::spawn(move || {
-        let mut random = StdRng::seed_from_u64(trial_seed(&strikes));
+        let mut random = StdRng::seed_from_u64(seed);
         for (_, strike) in &strikes {
             let Ok(()) = told.recv() else { break };
             blow(*strike, &mut agent, &mut broker, &mut random);
@@ -125,10 +126,6 @@ fn strikes(trial: &Trial, messages: usize) -> Vec<(usize, Strike)> {
     let mut at: Vec<usize> = what.iter().map(|_| random.random_range(1..messages)).collect();
     at.sort_unstable();
     at.into_iter().zip(what).collect()
-}
-
-fn trial_seed(strikes: &[(usize, Strike)]) -> u64 {
-    strikes.iter().fold(0, |seed, (at, _)| seed * 31 + *at as u64)
 }
 
 fn blow(strike: Strike, agent: &mut Agent, broker: &mut Mosquitto, random: &mut StdRng) {
