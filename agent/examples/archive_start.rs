@@ -4,15 +4,16 @@
 //! `cargo run --example archive_start -- [decisions] [folder]`; 100 000 decisions in a temporary folder unless
 //! said otherwise. Each step is a process of its own, so that its peak memory is its own.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use coilsight_agent::archive::{Archive, Decided, Disk, DiskFile, Limits, NewDecision, RealDisk, Recovery};
+use coilsight_agent::archive::{Archive, Decided, Limits, NewDecision, Recovery};
+use counting::{Counting, folder_bytes, proc_value};
+
+mod counting;
 
 const MATRIX: usize = 264 * 18 * 4;
 const ROWS: usize = 6000;
@@ -120,8 +121,7 @@ fn coils(folder: &Path) -> Result<()> {
     let disk = Counting::new(&folder, true)?;
     let counts = Arc::clone(&disk.counts);
     let (archive, _) = open(&folder, disk)?;
-    counts.written.store(0, Ordering::Relaxed);
-    counts.syncs.store(0, Ordering::Relaxed);
+    counts.reset();
     let device = proc_value("/proc/self/io", "\nwrite_bytes:")?;
     let (mut syncs, mut decides) = (Vec::new(), Vec::new());
     let coils = 100;
@@ -146,7 +146,8 @@ fn coils(folder: &Path) -> Result<()> {
     let device = proc_value("/proc/self/io", "\nwrite_bytes:")? - device;
     let kept = coils * (MATRIX + decision_json(0).len());
     let rows = coils * MESSAGES * ROWS;
-    let written = counts.written.load(Ordering::Relaxed);
+    let all = counts.all();
+    let written = all.written;
     println!(
         "{coils} coils of {MESSAGES} messages of {ROWS} bytes, a matrix of {MATRIX} bytes and {} of JSON",
         decision_json(0).len()
@@ -161,7 +162,7 @@ fn coils(folder: &Path) -> Result<()> {
         device as f64 / coils as f64 / 1e3,
         (MESSAGES * ROWS) as f64 / 1e3
     );
-    println!("    {} syncs a coil", counts.syncs.load(Ordering::Relaxed) / coils as u64);
+    println!("    {} syncs a coil", all.syncs / coils as u64);
     println!("    sync after a message: {}", quantiles(syncs));
     println!("    decide with its matrix: {}", quantiles(decides));
     archive.close()?;
@@ -178,100 +179,4 @@ fn quantiles(mut times: Vec<Duration>) -> String {
     times.sort();
     let at = |q: f64| times[((times.len() - 1) as f64 * q) as usize].as_secs_f64() * 1e3;
     format!("median {:.2} ms, 99 % {:.2} ms, worst {:.2} ms", at(0.5), at(0.99), at(1.0))
-}
-
-fn proc_value(file: &str, name: &str) -> Result<u64> {
-    let text = std::fs::read_to_string(file)?;
-    let rest = text.split_once(name).with_context(|| format!("{name} in {file}"))?.1;
-    Ok(rest.split_whitespace().next().context("a number")?.parse()?)
-}
-
-fn folder_bytes(folder: &Path) -> io::Result<u64> {
-    let mut sum = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        sum += if metadata.is_dir() { folder_bytes(&entry.path())? } else { metadata.len() };
-    }
-    Ok(sum)
-}
-
-/// The real disk, counted.
-#[derive(Debug)]
-struct Counting {
-    disk: RealDisk,
-    counts: Arc<Counts>,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    written: AtomicU64,
-    syncs: AtomicU64,
-    /// Whether syncs reach the disk.
-    durable: bool,
-}
-
-#[derive(Debug)]
-struct CountedFile {
-    file: Arc<dyn DiskFile>,
-    counts: Arc<Counts>,
-}
-
-impl Counting {
-    fn new(folder: &Path, durable: bool) -> io::Result<Self> {
-        let counts = Arc::new(Counts { durable, ..Counts::default() });
-        Ok(Self { disk: RealDisk::new(folder.join("archive"))?, counts })
-    }
-
-    fn counted(&self, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
-        Arc::new(CountedFile { file, counts: Arc::clone(&self.counts) })
-    }
-}
-
-impl Disk for Counting {
-    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
-        self.disk.list(dir)
-    }
-    fn make_dir(&self, dir: &str) -> io::Result<()> {
-        self.disk.make_dir(dir)
-    }
-    fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(self.counted(self.disk.create(path)?))
-    }
-    fn open(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(self.counted(self.disk.open(path)?))
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-    fn remove(&self, path: &str) -> io::Result<()> {
-        self.disk.remove(path)
-    }
-    fn sync_dir(&self, dir: &str) -> io::Result<()> {
-        self.counts.syncs.fetch_add(1, Ordering::Relaxed);
-        if self.counts.durable { self.disk.sync_dir(dir) } else { Ok(()) }
-    }
-    fn lock(&self, path: &str) -> io::Result<Box<dyn Send + Sync>> {
-        self.disk.lock(path)
-    }
-}
-
-impl DiskFile for CountedFile {
-    fn size(&self) -> io::Result<u64> {
-        self.file.size()
-    }
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buf, offset)
-    }
-    fn write_at(&self, data: &[u8], offset: u64) -> io::Result<()> {
-        self.counts.written.fetch_add(data.len() as u64, Ordering::Relaxed);
-        self.file.write_at(data, offset)
-    }
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
-    }
-    fn sync_data(&self) -> io::Result<()> {
-        self.counts.syncs.fetch_add(1, Ordering::Relaxed);
-        if self.counts.durable { self.file.sync_data() } else { Ok(()) }
-    }
 }
