@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 const TICK: Duration = Duration::from_millis(500);
 /// Events taken in one step.
 const BATCH: usize = 32;
+/// How often systemd hears in a line of text how it goes.
+const TELL_EVERY: Duration = Duration::from_secs(2);
 /// An orderly stop lasts no longer.
 const GRACE: Duration = Duration::from_secs(8);
 /// Before this no machine that runs this was built: the clock is not set.
@@ -39,7 +41,8 @@ impl Worker {
         let start = Instant::now();
         let (mut proved, mut judged) = (start, 0);
         self.proofs.fetch_add(1, Ordering::Relaxed);
-        let mut behind = false;
+        *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = self.station.summary();
+        let (mut behind, mut told) = (false, start);
         while !self.stopping.load(Ordering::Relaxed) {
             let (events, waited) = self.wait(runtime, if behind { Duration::ZERO } else { TICK });
             self.step(events, start, waited)?;
@@ -49,6 +52,9 @@ impl Worker {
                 self.station.prove(&mut judged)?;
                 proved = Instant::now();
                 self.proofs.fetch_add(1, Ordering::Relaxed);
+            }
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
                 *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = self.station.summary();
             }
         }
