@@ -36,6 +36,7 @@ use jiff::Timestamp;
 use pass::OpenPass;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 /// How a line behaves; the plant's defaults.
@@ -188,15 +189,18 @@ impl Line {
         self.tick(now)?;
         let fate = match self.config.topics.kind(topic) {
             None => Fate::SetAside(Reason::UnknownTopic),
-            Some(kind) => match inbound::parse(kind, payload) {
-                Err(reason) => {
-                    if kind == Kind::Gauge {
-                        self.unreadable(None, ROWS_A_MESSAGE)?;
+            // What nobody could foresee must not come again and again: it is set aside like garbage.
+            Some(kind) => {
+                match catch_unwind(|| inbound::parse(kind, payload)).unwrap_or(Err(Reason::Poisonous)) {
+                    Err(reason) => {
+                        if kind == Kind::Gauge {
+                            self.unreadable(None, ROWS_A_MESSAGE)?;
+                        }
+                        Fate::SetAside(reason)
                     }
-                    Fate::SetAside(reason)
+                    Ok(message) => self.ingest(message)?,
                 }
-                Ok(message) => self.ingest(message)?,
-            },
+            }
         };
         self.tally.messages.add(fate);
         if let Fate::SetAside(reason) = fate {

@@ -46,6 +46,13 @@ pub enum Act {
         /// Which packet.
         packet: u16,
     },
+    /// More waits than may: hang up, and have it delivered again.
+    HangUp {
+        /// Which session.
+        role: Role,
+        /// Which connection.
+        generation: u64,
+    },
     /// Publish this, on the line's session.
     Publish {
         /// On which connection.
@@ -72,6 +79,41 @@ struct Inlet {
     /// The connection's number while there is one.
     up: Option<u64>,
     waiting: VecDeque<(Duration, Delivery)>,
+    /// Payloads of what waits, bytes.
+    bytes: usize,
+}
+
+/// Deliveries that wait while nothing can be stored: a broker that sends more without an acknowledgement must keep
+/// them itself.
+const MAX_WAITING: usize = 256;
+/// Their payloads, bytes.
+const MAX_WAITING_BYTES: usize = 16 << 20;
+
+impl Inlet {
+    fn push_back(&mut self, came: Duration, delivery: Delivery) {
+        self.bytes += delivery.payload.len();
+        self.waiting.push_back((came, delivery));
+    }
+
+    fn push_front(&mut self, came: Duration, delivery: Delivery) {
+        self.bytes += delivery.payload.len();
+        self.waiting.push_front((came, delivery));
+    }
+
+    fn pop_front(&mut self) -> Option<(Duration, Delivery)> {
+        let (came, delivery) = self.waiting.pop_front()?;
+        self.bytes -= delivery.payload.len();
+        Some((came, delivery))
+    }
+
+    fn clear(&mut self) {
+        self.waiting.clear();
+        self.bytes = 0;
+    }
+
+    fn is_over(&self) -> bool {
+        self.waiting.len() > MAX_WAITING || self.bytes > MAX_WAITING_BYTES
+    }
 }
 
 /// The line at work.
@@ -131,6 +173,15 @@ impl Station {
         }
         self.clock.pass(time.waited, self.rows.up.is_some());
         self.take(&mut acts)?;
+        for role in [Role::Line, Role::Words] {
+            let inlet = self.inlet(role);
+            if inlet.is_over()
+                && let Some(generation) = inlet.up.take()
+            {
+                inlet.clear();
+                acts.push(Act::HangUp { role, generation });
+            }
+        }
         match self.line.tick(self.line_now()) {
             Err(error) if error.is_full() => self.no_room(&error),
             done => done?,
@@ -195,7 +246,7 @@ impl Station {
             Event::Up { role, generation, known } => {
                 let inlet = self.inlet(role);
                 inlet.up = Some(generation);
-                inlet.waiting.clear();
+                inlet.clear();
                 if role == Role::Line {
                     self.outbox.connection_lost();
                     self.status_at = None;
@@ -207,7 +258,7 @@ impl Station {
                 let inlet = self.inlet(role);
                 inlet.up = None;
                 // What was delivered and not acknowledged comes again.
-                inlet.waiting.clear();
+                inlet.clear();
                 if role == Role::Line {
                     self.outbox.connection_lost();
                 }
@@ -218,7 +269,7 @@ impl Station {
                 let now = self.now;
                 let inlet = self.inlet(delivery.role);
                 if inlet.up == Some(delivery.generation) {
-                    inlet.waiting.push_back((now, delivery));
+                    inlet.push_back(now, delivery);
                 }
             }
             Event::Confirmed { generation, token } => {
@@ -259,11 +310,11 @@ impl Station {
             let rows_wait = self.stalled_until.is_none() && !self.rows.waiting.is_empty();
             let old_word = self.words.waiting.front().is_some_and(|(at, _)| self.now >= *at + WORDS_WAIT);
             let role = if rows_wait && !old_word { Role::Line } else { Role::Words };
-            let Some((came, delivery)) = self.inlet(role).waiting.pop_front() else { break };
+            let Some((came, delivery)) = self.inlet(role).pop_front() else { break };
             match self.line.take(&delivery.topic, &delivery.payload, self.line_now()) {
                 Ok(_) => taken.push(delivery),
                 Err(error) if error.is_full() => {
-                    self.inlet(role).waiting.push_front((came, delivery));
+                    self.inlet(role).push_front(came, delivery);
                     self.no_room(&error);
                     if role == Role::Words {
                         break;

@@ -16,6 +16,8 @@ pub enum Reason {
     Oversized,
     /// No JSON: cut off, garbage, or not in UTF-8.
     Malformed,
+    /// It makes this program fail: please report it.
+    Poisonous,
     /// JSON, but a field that the message cannot do without is missing or of the wrong kind.
     MissingField,
     /// The coil id breaks the rules (length, printable, no path, no markup).

@@ -112,15 +112,17 @@ impl Worker {
     fn act(&self, acts: Vec<Act>) {
         for act in acts {
             let (to, command) = match act {
-                Act::Acknowledge { role: Role::Line, generation, packet } => {
-                    (&self.to_line, Command::Acknowledge { generation, packet })
+                Act::Acknowledge { role, generation, packet } => {
+                    (role, Command::Acknowledge { generation, packet })
                 }
-                Act::Acknowledge { role: Role::Words, generation, packet } => {
-                    (&self.to_words, Command::Acknowledge { generation, packet })
-                }
+                Act::HangUp { role, generation } => (role, Command::HangUp { generation }),
                 Act::Publish { generation, publication } => {
-                    (&self.to_line, Command::Publish { generation, publication })
+                    (Role::Line, Command::Publish { generation, publication })
                 }
+            };
+            let to = match to {
+                Role::Line => &self.to_line,
+                Role::Words => &self.to_words,
             };
             // A session that has ended: the whole ends with it.
             let _ = to.send(command);

@@ -147,6 +147,11 @@ pub enum Command {
         /// What.
         publication: Publication,
     },
+    /// More waits than may: hang up, and let the broker deliver again what was not acknowledged.
+    HangUp {
+        /// This connection.
+        generation: u64,
+    },
     /// Say good-bye to the broker and end.
     Stop,
 }
@@ -201,7 +206,7 @@ impl Session {
                     command = commands.recv() => match command {
                         None | Some(Command::Stop) => return,
                         // Of a connection that is gone.
-                        Some(Command::Acknowledge { .. } | Command::Publish { .. }) => {}
+                        Some(_) => {}
                     },
                 }
             }
@@ -325,6 +330,9 @@ impl Connection<'_> {
                     // Until the broker hangs up, or does not.
                     let _ = tokio::time::timeout(Duration::from_secs(2), &mut polling).await;
                     return None;
+                }
+                Some(Command::HangUp { generation }) if generation == self.generation => {
+                    return Some(Ended::Overloaded);
                 }
                 Some(Command::Acknowledge { generation, packet }) if generation == self.generation => {
                     self.client.try_ack(&acknowledged(packet))

@@ -5,6 +5,7 @@ use coilsight_models::coil::{CoilMatrix, Order};
 use coilsight_models::message::assessment::ModelUsed;
 use coilsight_models::session::{GoldenRefused, OpenFault, Scores, Session};
 use coilsight_models::verdict::{Policy, Threshold};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Whoever gives scores: a bundle's models, or a stand-in in tests.
 pub trait Judge: Send {
@@ -104,7 +105,12 @@ impl BundleJudge {
 
 impl Judge for BundleJudge {
     fn scores(&mut self, matrix: &CoilMatrix, order: Option<&Order>) -> Result<Scores, Unjudged> {
-        self.session.score(matrix, order).map_err(|error| Unjudged(Box::new(error)))
+        // A coil that makes the runtime fail is a person's: it must not stop the line again and again.
+        let score = || self.session.score(matrix, order);
+        match catch_unwind(AssertUnwindSafe(score)) {
+            Ok(scores) => scores.map_err(|error| Unjudged(Box::new(error))),
+            Err(_) => Err(Unjudged("the models' runtime panicked: please report this coil".into())),
+        }
     }
 
     fn policy(&self) -> &Policy {

@@ -19,10 +19,12 @@ struct Bench {
     disk: SimDisk,
     folder: Arc<tempfile::TempDir>,
     now: Duration,
+    wall: Option<Timestamp>,
     generation: u64,
     packet: u16,
     acknowledged: Vec<u16>,
     published: Vec<Publication>,
+    hung_up: Vec<u64>,
     confirmed: BTreeSet<u64>,
 }
 
@@ -50,10 +52,12 @@ impl Bench {
             disk,
             folder,
             now: Duration::ZERO,
+            wall: "2026-01-05T10:00:00Z".parse().ok(),
             generation: 0,
             packet: 0,
             acknowledged: Vec::new(),
             published: Vec::new(),
+            hung_up: Vec::new(),
             confirmed: BTreeSet::new(),
         }
     }
@@ -70,13 +74,14 @@ impl Bench {
     fn step(&mut self, events: Vec<Event>, waited: u64) {
         let waited = Duration::from_secs(waited);
         self.now += waited;
-        let time = Time { since_start: self.now, waited, wall: "2026-01-05T10:00:00Z".parse().ok() };
+        let time = Time { since_start: self.now, waited, wall: self.wall };
         for act in self.station.step(events, time).unwrap() {
             match act {
                 Act::Acknowledge { generation, packet, .. } => {
                     assert_eq!(generation, self.generation, "an acknowledgement of another connection");
                     self.acknowledged.push(packet);
                 }
+                Act::HangUp { generation, .. } => self.hung_up.push(generation),
                 Act::Publish { generation, publication } => {
                     assert_eq!(generation, self.generation);
                     self.published.push(publication);
@@ -220,4 +225,40 @@ fn the_lines_time_stands_still_while_the_broker_is_away() {
     assert_eq!(bench.on("assessment").len(), 0);
     (0..1801).for_each(|_| bench.step(vec![], 1));
     assert_eq!(bench.on("assessment").len(), 1, "half an hour of listening");
+}
+
+#[test]
+fn this_machines_clock_changes_no_decision() {
+    let clocks: [fn(usize) -> Option<&'static str>; 4] = [
+        |_| Some("2026-01-05T10:00:00Z"),
+        |_| None,
+        |_| Some("1970-01-01T00:00:07Z"),
+        |i| Some(if i % 2 == 0 { "2031-01-05T10:00:00Z" } else { "2001-01-05T10:00:00Z" }),
+    ];
+    let told = clocks.map(|clock| {
+        let mut bench = Bench::new();
+        bench.up(false);
+        let no_start = [("gauge", rows("X", 0, 70, 70.0)), ("coil/end", end("X", 70.0))];
+        // The start of X comes after X was decided without it; then X again, later.
+        let late = [("coil/start", start("X", SIX)), ("gauge", rows("X", 0, 70, 70.0))];
+        let again = [
+            ("coil/start", start("X", "2026-01-05T12:00:00Z")),
+            ("gauge", rows("X", 0, 70, 40.0)),
+            ("coil/end", json!({"coil_id": "X", "at": "2026-01-05T12:10:00Z", "length_m": 70.0})),
+            ("coil/start", start("Y", SIX)),
+            ("coil/start", start("Z", SIX)),
+            ("gauge", rows("Z", 0, 70, 40.0)),
+        ];
+        for (i, (topic, payload)) in no_start.iter().chain(&late).chain(&again).enumerate() {
+            bench.wall = clock(i).and_then(|at| at.parse().ok());
+            bench.say(topic, payload);
+        }
+        (0..1801).for_each(|_| bench.step(vec![], 1));
+        bench.confirm();
+        let mut decisions = bench.on("assessment");
+        decisions.iter_mut().for_each(|decision| decision["timing"] = Value::Null);
+        decisions
+    });
+    assert_eq!(told[0].len(), 3, "X without a start, X again, and Y of which nothing came");
+    told.iter().for_each(|told_by| assert_eq!(*told_by, told[0]));
 }

@@ -26,7 +26,7 @@ struct Flood {
 fn a_flood_takes_no_more_memory_than_it_may_and_good_coils_are_judged() {
     let test = "a_flood_takes_no_more_memory_than_it_may_and_good_coils_are_judged";
     let flood = if full() {
-        Flood { garbage_mib: 256, giants: 40, open_coils: 1000, ids: 1_000_000 }
+        Flood { garbage_mib: 256, giants: 40, open_coils: 1000, ids: 100_000 }
     } else {
         Flood { garbage_mib: 16, giants: 4, open_coils: 300, ids: 500 }
     };

@@ -128,3 +128,20 @@ fn proof_of_work_needs_models_and_disk_but_not_room() {
     bench.disk.fail(crate::archive::sim::Fault::Sync("alive"));
     assert!(bench.station.prove(&mut judged).is_err());
 }
+
+#[test]
+fn a_broker_that_sends_without_end_must_keep_what_cannot_be_stored() {
+    let mut bench = Bench::new();
+    bench.up(false);
+    bench.disk.set_capacity(Some(bench.disk.used()));
+    for i in 0..300 {
+        let event = bench.delivery(Role::Line, "coil/start", &start(&format!("X{i}"), SIX));
+        bench.step(vec![event], 0);
+        if !bench.hung_up.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(bench.hung_up, [1]);
+    assert_eq!(bench.acknowledged, [0u16; 0], "all of it comes again");
+    assert!(bench.station.rows.waiting.is_empty());
+}
