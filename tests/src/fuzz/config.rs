@@ -37,6 +37,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         all.as_str(),
         "[broker]\nhost = \"broker.plant\"\n[line]\nsilence_s = 60\n",
         "[line.coverage]\nmin_chunks = nan\nmax_missing_m = inf\n",
+        "[line.coverage]\nmin_gauges = 2\n",
+        "[line.coverage]\nmin_cells = -0.5\n",
         "[archive]\ncap_mib = 17592186044417\nreserve_mib = 1\n",
         "[broker.tls]\nenabled = \"yes\"\n[[line]]\n",
         "\"line[3].id\" = 1\nstate = 1979-05-27T07:32:00Z\n",

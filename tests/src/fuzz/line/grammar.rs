@@ -183,13 +183,15 @@ pub fn seeds() -> Vec<Vec<u8>> {
     };
     let [a, b] = [coil(0, 0), coil(1, 0)];
     let weld: Vec<Vec<u8>> = a.iter().zip(&b).flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
-    let streams: [Vec<Vec<u8>>; 9] = [
+    let streams: [Vec<Vec<u8>>; 10] = [
         a.clone(),
         [&weld[..], &[vec![7]]].concat(),
         [&a[..], &a[..], &[vec![9]], &a[..]].concat(),
         [&a[..], &coil(0, 2)[..], &[vec![8, 0], vec![8, 1], vec![8, 3]]].concat(),
         [&a[..2], &[vec![6, 25], vec![9]], &a[2..]].concat(),
         [&a[..3], &b[..], &[vec![6, 31], vec![7], vec![8, 0]]].concat(),
+        // Rows that cannot be read, and are not lost for that.
+        [&a[..2], &[vec![1, 0, 200, 60, 7], vec![9]], &a[3..]].concat(),
         [&a[1..2], &[vec![10]], &a[3..], &[vec![6, 0], vec![0, 0, 0, 0]]].concat(),
         vec![
             vec![3, 2, 0, 1, 0, 0],
