@@ -212,7 +212,11 @@ impl Line {
         self.step += 1;
         if !self.open.contains_key(id) {
             let segment = self.archive.begin()?;
-            self.archive.append(segment, &Entry::Opened(id.clone()).encode())?;
+            if let Err(error) = self.archive.append(segment, &Entry::Opened(id.clone()).encode()) {
+                // On a full disk this is tried again and again: each try would leave a segment.
+                let _ = self.archive.discard(segment);
+                return Err(error.into());
+            }
             self.open
                 .insert(id.clone(), OpenPass::new(id.clone(), Some(segment), self.now.elapsed, self.step));
         }

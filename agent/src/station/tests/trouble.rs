@@ -36,6 +36,23 @@ fn a_full_disk_refuses_rows_loudly_keeps_words_and_recovers_by_itself() {
     assert_eq!(bench.on("assessment").last().unwrap()["verdict"], "OK", "nothing was lost");
 }
 
+/// A refused message is tried again as long as the disk is full: no try may leave anything behind.
+#[test]
+fn tries_on_a_full_disk_leave_no_files() {
+    use crate::archive::Disk;
+    let mut bench = Bench::new();
+    bench.up(false);
+    bench.disk.set_capacity(Some(bench.disk.used()));
+    bench.say("coil/start", &start("Y", SIX));
+    for _ in 0..20 {
+        bench.step(vec![], 2);
+    }
+    assert_eq!(bench.disk.list("open").unwrap(), [""; 0]);
+    bench.disk.set_capacity(None);
+    bench.step(vec![], 2);
+    assert_eq!(bench.disk.list("open").unwrap().len(), 1);
+}
+
 #[test]
 fn a_session_that_the_broker_forgot_is_told_until_somebody_knows() {
     let mut bench = Bench::new();
