@@ -24,12 +24,12 @@ const EVENTS: usize = 32;
 /// Runs until it is told to stop (SIGTERM, SIGINT) or cannot go on.
 pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let station = open(settings)?;
-    runtime.block_on(live(settings, station))
+    let station = open(settings, judge(settings))?;
+    runtime.block_on(async { serve(settings, station, told_to_stop()?).await })
 }
 
-/// Opens the archive, the models and the line over them.
-pub fn open(settings: &Settings) -> anyhow::Result<Station> {
+/// Opens the archive and the line over it.
+pub fn open(settings: &Settings, judge: Box<dyn Judge>) -> anyhow::Result<Station> {
     let state = &settings.state;
     let disk = RealDisk::new(state.join("archive"))
         .with_context(|| format!("cannot use {} for the archive", state.display()))?;
@@ -41,7 +41,7 @@ pub fn open(settings: &Settings) -> anyhow::Result<Station> {
         torn_bytes = recovery.torn_bytes,
         "archive opened"
     );
-    let line = Line::new(settings.line.clone(), archive, &recovery.open, judge(settings))?;
+    let line = Line::new(settings.line.clone(), archive, &recovery.open, judge)?;
     let broker = &settings.broker;
     let sessions = Sessions::open(state.join("sessions.json"), &broker.address(), &broker.client_id);
     Ok(Station::new(line, sessions, broker.check_echo))
@@ -101,10 +101,25 @@ fn sessions(settings: &Settings) -> anyhow::Result<[Session; 2]> {
     Ok([line, words])
 }
 
-async fn live(settings: &Settings, station: Station) -> anyhow::Result<()> {
-    // Before anybody is told that this runs: from now on a stop is orderly.
+/// Comes to pass when this process is told to stop (SIGTERM, SIGINT); from this call on they do not end it.
+pub fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Works on the settings' broker until `told_to_stop` comes to pass, or until it cannot go on.
+pub async fn serve(
+    settings: &Settings,
+    station: Station,
+    told_to_stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    tokio::pin!(told_to_stop);
     let (events, inbox) = mpsc::channel::<Event>(EVENTS);
     let [line, words] = sessions(settings)?;
     let (to_line, line_commands) = mpsc::unbounded_channel();
@@ -139,8 +154,7 @@ async fn live(settings: &Settings, station: Station) -> anyhow::Result<()> {
     let done = loop {
         tokio::select! {
             done = &mut end => break done,
-            _ = terminate.recv() => stop(&stopping),
-            _ = interrupt.recv() => stop(&stopping),
+            () = &mut told_to_stop, if !stopping.load(Ordering::Relaxed) => stop(&stopping),
             _ = beat.tick() => {
                 dog.feed(proofs.load(Ordering::Relaxed));
                 systemd::status(&summary.lock().unwrap_or_else(PoisonError::into_inner));

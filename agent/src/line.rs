@@ -37,6 +37,7 @@ use pass::OpenPass;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How a line behaves; the plant's defaults.
@@ -142,7 +143,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// One line: its open passes, its archive and whoever judges.
 pub struct Line {
     config: Config,
-    archive: Archive,
+    archive: Arc<Archive>,
     judge: Box<dyn Judge>,
     open: BTreeMap<CoilId, OpenPass>,
     /// Coils whose gateway repeats a pass that has its decision: their rows are duplicates.
@@ -162,13 +163,13 @@ impl Line {
     /// Opens the line over its archive; `open` are the passes that an earlier run left undecided.
     pub fn new(
         config: Config,
-        archive: Archive,
+        archive: impl Into<Arc<Archive>>,
         open: &[OpenSegment],
         judge: Box<dyn Judge>,
     ) -> Result<Self> {
         let mut line = Self {
             config,
-            archive,
+            archive: archive.into(),
             judge,
             open: BTreeMap::new(),
             repeating: BTreeMap::new(),
@@ -279,8 +280,8 @@ impl Line {
         Ok(self.archive.heartbeat()?)
     }
 
-    /// The archive, to read from.
-    pub fn archive(&self) -> &Archive {
+    /// The archive, to read from, also beside the line.
+    pub fn archive(&self) -> &Arc<Archive> {
         &self.archive
     }
 
