@@ -24,10 +24,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 /// Publications that the broker has not confirmed: more are refused by [`Command::Publish`]'s sender.
 pub const MAX_IN_FLIGHT: usize = 8;
+
+/// Publications of the broker that are not acknowledged: with more, nothing more is read, whatever the broker's own
+/// window is. Else acknowledgements, which rumqttc sends between two reads, would fall ever further behind.
+const WINDOW: usize = 64;
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -165,8 +169,8 @@ enum Ended {
     Refused(&'static str, String),
     #[error("the broker ended the connection")]
     Mqtt(#[source] Box<ConnectionError>),
-    #[error("more comes from the broker than can be stored")]
-    Overloaded,
+    #[error("more comes from the broker than can be stored: {0}")]
+    Overloaded(&'static str),
     #[error("no socket inside this process")]
     Inside(#[source] std::io::Error),
 }
@@ -180,14 +184,16 @@ impl Session {
             let why = match self.connect(generation, &events).await {
                 Err(why) => why,
                 Ok((connection, eventloop)) => {
-                    backoff.worked();
-                    match connection.serve(eventloop, &events, &mut commands).await {
-                        None => return,
-                        Some(why) => why,
+                    let since = tokio::time::Instant::now();
+                    let Some(why) = connection.serve(eventloop, &events, &mut commands).await else { return };
+                    // A broker that hangs up at once is not asked again at once.
+                    if since.elapsed() >= STEADY {
+                        backoff.worked();
                     }
+                    why
                 }
             };
-            let overloaded = matches!(why, Ended::Overloaded);
+            let overloaded = matches!(why, Ended::Overloaded(_));
             if events.send(Event::Down { role: self.role, why: trouble(&why) }).await.is_err() {
                 return;
             }
@@ -237,17 +243,19 @@ impl Session {
         let (client, mut eventloop) = AsyncClient::new(options, REQUESTS);
         eventloop.network_options.set_connection_timeout(self.broker.keep_alive().as_secs());
         let broken = Arc::new(Mutex::new(None));
-        let relay = tokio::spawn(relay(
-            listener,
+        let window = Arc::new(Semaphore::new(WINDOW));
+        let relay = Relay {
             stream,
-            Guard::new(self.max_payload + 1),
-            self.broker.clone(),
-            Arc::clone(&broken),
-        ));
-        let connection = Connection { session: self, generation, client, broken, _relay: AbortOnDrop(relay) };
+            guard: Guard::new(self.max_payload + 1),
+            window: Arc::clone(&window),
+            broker: self.broker.clone(),
+            broken: Arc::clone(&broken),
+        };
+        let relay = AbortOnDrop(tokio::spawn(relay.run(listener)));
+        let connection = Connection { session: self, generation, client, window, broken, _relay: relay };
         let known = match eventloop.poll().await {
             Ok(rumqttc::Event::Incoming(Incoming::ConnAck(welcome))) => welcome.session_present,
-            Ok(_) => return Err(Ended::Overloaded),
+            Ok(_) => return Err(Ended::Overloaded("another packet than a welcome")),
             Err(error) => return Err(connection.ended(error)),
         };
         tracing::info!(role = ?self.role, generation, known, "connected to the broker");
@@ -256,6 +264,8 @@ impl Session {
     }
 }
 
+/// A connection that has lived so long was a good one.
+const STEADY: Duration = Duration::from_secs(10);
 /// Requests that rumqttc holds: acknowledgements and publications, each with its own limit.
 const REQUESTS: usize = 4096;
 /// Room for a packet's header, topic and id, bytes.
@@ -275,6 +285,8 @@ struct Connection<'a> {
     session: &'a Session,
     generation: u64,
     client: AsyncClient,
+    /// How much more the broker may send before something is acknowledged.
+    window: Arc<Semaphore>,
     /// What the link said when it broke.
     broken: Arc<Mutex<Option<LinkError>>>,
     /// Carries its bytes.
@@ -314,7 +326,7 @@ impl Connection<'_> {
         let topics = self.session.listens_to.iter().chain(&self.session.echoes);
         let filters: Vec<_> = topics.map(|t| SubscribeFilter::new(t.clone(), QoS::AtLeastOnce)).collect();
         if self.client.try_subscribe_many(filters).is_err() {
-            return Some(Ended::Overloaded);
+            return Some(Ended::Overloaded("no subscription"));
         }
         // Never dropped half-way: rumqttc's poll may have taken a request that it has not yet sent.
         let polling = self.poll(eventloop, &flight, events);
@@ -332,7 +344,7 @@ impl Connection<'_> {
                     return None;
                 }
                 Some(Command::HangUp { generation }) if generation == self.generation => {
-                    return Some(Ended::Overloaded);
+                    return Some(Ended::Overloaded("too much waits"));
                 }
                 Some(Command::Acknowledge { generation, packet }) if generation == self.generation => {
                     self.client.try_ack(&acknowledged(packet))
@@ -344,7 +356,7 @@ impl Connection<'_> {
                 Some(_) => Ok(()),
             };
             if asked.is_err() {
-                return Some(Ended::Overloaded);
+                return Some(Ended::Overloaded("too many requests"));
             }
         }
     }
@@ -368,6 +380,10 @@ impl Connection<'_> {
                     }
                     None
                 }
+                rumqttc::Event::Outgoing(Outgoing::PubAck(_)) => {
+                    self.window.add_permits(1);
+                    None
+                }
                 rumqttc::Event::Incoming(Incoming::PubAck(ack)) => {
                     let token = lock(flight).sent.remove(&ack.pkid);
                     token.map(|token| Event::Confirmed { generation: self.generation, token })
@@ -378,7 +394,7 @@ impl Connection<'_> {
                         if code == SubscribeReasonCode::Failure
                             && events.send(Event::Deaf { topic: topic.clone() }).await.is_err()
                         {
-                            return Ended::Overloaded;
+                            return Ended::Overloaded("nobody listens");
                         }
                     }
                     None
@@ -406,7 +422,7 @@ impl Connection<'_> {
                 let patience = self.session.broker.keep_alive() / 2;
                 match tokio::time::timeout(patience, events.send(event)).await {
                     Ok(Ok(())) => {}
-                    Ok(Err(_)) | Err(_) => return Ended::Overloaded,
+                    Ok(Err(_)) | Err(_) => return Ended::Overloaded("the line takes nothing"),
                 }
             }
         }
@@ -434,45 +450,54 @@ fn inside() -> std::io::Result<(UnixListener, String)> {
 }
 
 /// Carries bytes between rumqttc and the broker, those of the broker through the guard.
-async fn relay(
-    listener: UnixListener,
+struct Relay {
     stream: Box<dyn Stream>,
-    mut guard: Guard,
+    guard: Guard,
+    window: Arc<Semaphore>,
     broker: Broker,
     broken: Arc<Mutex<Option<LinkError>>>,
-) {
-    let Ok(socket) = accept(&listener).await else { return };
-    let (mut from_us, mut to_us) = socket.into_split();
-    let (mut from_broker, mut to_broker) = tokio::io::split(stream);
-    let inward = async {
-        let mut out = BytesMut::new();
-        loop {
-            let mut buffer = BytesMut::with_capacity(16 << 10);
-            if from_broker.read_buf(&mut buffer).await? == 0 {
-                return Ok::<_, std::io::Error>(Ok(()));
+}
+
+impl Relay {
+    async fn run(self, listener: UnixListener) {
+        let Self { stream, mut guard, window, broker, broken } = self;
+        let Ok(socket) = accept(&listener).await else { return };
+        let (mut from_us, mut to_us) = socket.into_split();
+        let (mut from_broker, mut to_broker) = tokio::io::split(stream);
+        let inward = async {
+            let mut out = BytesMut::new();
+            loop {
+                let mut buffer = BytesMut::with_capacity(16 << 10);
+                if from_broker.read_buf(&mut buffer).await? == 0 {
+                    return Ok::<_, std::io::Error>(Ok(()));
+                }
+                if let Err(fault) = guard.feed(buffer.freeze(), &mut out) {
+                    return Ok(Err(fault));
+                }
+                to_us.write_all(&out).await?;
+                out.clear();
+                for _ in 0..guard.take_publications() {
+                    // Never closed while this connection lives.
+                    let Ok(permit) = window.acquire().await else { return Ok(Ok(())) };
+                    permit.forget();
+                }
             }
-            if let Err(fault) = guard.feed(buffer.freeze(), &mut out) {
-                return Ok(Err(fault));
-            }
-            to_us.write_all(&out).await?;
-            out.clear();
-        }
-    };
-    let outward = async {
-        tokio::io::copy(&mut from_us, &mut to_broker).await?;
-        to_broker.shutdown().await
-    };
-    let fault = tokio::select! {
-        inward = inward => match inward {
-            Ok(Ok(())) => None,
-            Ok(Err(fault)) => Some(LinkError::NotMqtt(fault)),
-            Err(source) => Some(LinkError::of(source, &broker.tls, link::server_name(&broker))),
-        },
-        outward = outward => {
-            outward.err().map(|source| LinkError::of(source, &broker.tls, link::server_name(&broker)))
-        }
-    };
-    *broken.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        };
+        let outward = async {
+            tokio::io::copy(&mut from_us, &mut to_broker).await?;
+            to_broker.shutdown().await
+        };
+        let of = |source| LinkError::of(source, &broker.tls, link::server_name(&broker));
+        let fault = tokio::select! {
+            inward = inward => match inward {
+                Ok(Ok(())) => None,
+                Ok(Err(fault)) => Some(LinkError::NotMqtt(fault)),
+                Err(source) => Some(of(source)),
+            },
+            outward = outward => outward.err().map(of),
+        };
+        *broken.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
 }
 
 /// Accepts this very process and nobody else.
@@ -517,7 +542,7 @@ fn trouble(ended: &Ended) -> Trouble {
              broker.client_id would end this one's connection"
                 .into()
         }
-        Ended::Overloaded => "see why storing is slow: the status tells of the disk".into(),
+        Ended::Overloaded(_) => "see why storing is slow: the status tells of the disk".into(),
         Ended::Inside(_) => "allow the agent AF_UNIX sockets".into(),
     };
     Trouble { topic: Subject::Broker, text: crate::say::chain(ended), to_do }

@@ -5,6 +5,7 @@ use super::{Error, Line, Result};
 use crate::archive::{Decided, NewDecision, SegmentId};
 use coilsight_models::coil::CoilMatrix;
 use coilsight_models::message::assessment::Assessment;
+use coilsight_models::verdict::Cause;
 
 impl Line {
     pub(super) fn store(
@@ -31,12 +32,17 @@ impl Line {
                 span.record("bundle", &*assessment.model.bundle);
                 span.record("verdict", tracing::field::display(assessment.verdict));
                 span.record("elapsed_ms", assessment.timing.judged_in_ms);
-                tracing::info!(
-                    coil_id = %assessment.coil_id,
-                    verdict = %assessment.verdict,
-                    p_nok = assessment.p_nok,
-                    "decided"
-                );
+                // One line a coil; not for a flood of ids.
+                if seen.causes.contains(&Cause::ClosedEarly) {
+                    tracing::debug!(coil_id = %assessment.coil_id, "closed early");
+                } else {
+                    tracing::info!(
+                        coil_id = %assessment.coil_id,
+                        verdict = %assessment.verdict,
+                        p_nok = assessment.p_nok,
+                        "decided"
+                    );
+                }
             }
             Decided::Known { decision_id, .. } => {
                 tracing::info!(coil_id = %assessment.coil_id, decision_id, "had its decision, keeps it");
