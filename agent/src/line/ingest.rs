@@ -280,14 +280,18 @@ impl Line {
 
     /// Notes that rows came that could not be read: of a coil, or, where nobody can tell, of any that is open.
     pub(super) fn unreadable(&mut self, of: Option<&CoilId>, rows: u64) -> Result<()> {
-        for (id, pass) in self.open.iter_mut().filter(|(_, pass)| pass.unreadable < MAX_ROWS as u64) {
-            if of.is_some_and(|of| of != id) {
-                continue;
+        let more = |pass: &OpenPass| (pass.unreadable + rows).min(MAX_ROWS as u64);
+        let meant = |id: &CoilId| of.is_none_or(|of| of == id);
+        // All of it or nothing: a message that is refused for want of room comes again. Entries are sums, so
+        // that those of the first try say the same as those of the next.
+        for pass in self.open.iter().filter(|(id, _)| meant(id)).map(|(_, pass)| pass) {
+            let sum = more(pass);
+            if let Some(segment) = pass.segment.filter(|_| sum > pass.unreadable) {
+                self.archive.append(segment, &Entry::Unreadable(sum).encode())?;
             }
-            if let Some(segment) = pass.segment {
-                self.archive.append(segment, &Entry::Unreadable(rows).encode())?;
-            }
-            pass.unreadable += rows;
+        }
+        for (_, pass) in self.open.iter_mut().filter(|(id, _)| meant(id)) {
+            pass.unreadable = more(pass);
         }
         Ok(())
     }
@@ -333,7 +337,7 @@ impl Line {
                     pass.strip.add(row);
                 }),
                 Entry::End { length_m, at } => (pass.end, pass.ended_at) = (Some(length_m), at),
-                Entry::Unreadable(rows) => pass.unreadable += rows,
+                Entry::Unreadable(sum) => pass.unreadable = sum,
                 Entry::Whole(coil) => pass.take_whole(coil),
             }
         }

@@ -22,7 +22,7 @@ pub(super) enum Entry {
         at: Option<Timestamp>,
     },
     Whole(WholeCoil),
-    /// So many rows came and could not be read.
+    /// So many rows in all came that could not be read.
     Unreadable(u64),
 }
 

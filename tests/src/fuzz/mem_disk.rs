@@ -1,9 +1,9 @@
-//! A disk in memory: what is written is there, and any bytes can be put there beforehand.
+//! A disk in memory: what is written is there, any bytes can be put there beforehand, and it may be full.
 
 use coilsight_agent::archive::{self, Disk, DiskFile};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The archive reads no more at once than its longest record takes: a larger buffer is one that damaged
@@ -17,10 +17,33 @@ const LARGEST_FILE: usize = 64 << 20;
 pub struct MemDisk {
     files: Arc<Mutex<BTreeMap<String, Arc<MemFile>>>>,
     locked: Arc<AtomicBool>,
+    room: Arc<Room>,
 }
 
 #[derive(Debug, Default)]
-struct MemFile(Mutex<Vec<u8>>);
+struct MemFile {
+    bytes: Mutex<Vec<u8>>,
+    room: Arc<Room>,
+}
+
+/// Bytes by which files may still grow, all together.
+#[derive(Debug)]
+struct Room(AtomicUsize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(AtomicUsize::new(usize::MAX))
+    }
+}
+
+impl Room {
+    /// Takes as much of `bytes` as there is.
+    fn take(&self, bytes: usize) -> usize {
+        let had =
+            self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |room| Some(room.saturating_sub(bytes)));
+        bytes.min(had.unwrap_or_default())
+    }
+}
 
 #[derive(Debug)]
 struct Lock(Arc<AtomicBool>);
@@ -38,12 +61,18 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl MemDisk {
     /// Puts a file there, whatever was there before.
     pub fn put(&self, path: &str, bytes: Vec<u8>) {
-        held(&self.files).insert(path.to_owned(), Arc::new(MemFile(Mutex::new(bytes))));
+        let file = MemFile { bytes: Mutex::new(bytes), room: Arc::clone(&self.room) };
+        held(&self.files).insert(path.to_owned(), Arc::new(file));
+    }
+
+    /// Lets files grow by so many bytes more, and then says that the disk is full.
+    pub fn set_room(&self, bytes: usize) {
+        self.room.0.store(bytes, Ordering::SeqCst);
     }
 
     /// All files and what they hold.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        held(&self.files).iter().map(|(path, file)| (path.clone(), held(&file.0).clone())).collect()
+        held(&self.files).iter().map(|(path, file)| (path.clone(), held(&file.bytes).clone())).collect()
     }
 
     fn find(&self, path: &str) -> io::Result<Arc<MemFile>> {
@@ -104,12 +133,12 @@ impl Disk for MemDisk {
 
 impl DiskFile for MemFile {
     fn size(&self) -> io::Result<u64> {
-        Ok(held(&self.0).len() as u64)
+        Ok(held(&self.bytes).len() as u64)
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         assert!(buf.len() <= LARGEST_READ, "{} bytes wanted at once", buf.len());
-        let bytes = held(&self.0);
+        let bytes = held(&self.bytes);
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         let n = buf.len().min(bytes.len() - from);
         buf[..n].copy_from_slice(&bytes[from..from + n]);
@@ -117,20 +146,23 @@ impl DiskFile for MemFile {
     }
 
     fn write_at(&self, data: &[u8], offset: u64) -> io::Result<()> {
-        let mut bytes = held(&self.0);
+        let mut bytes = held(&self.bytes);
         let from = usize::try_from(offset).unwrap_or(usize::MAX);
         let end = from.saturating_add(data.len());
         assert!(end <= LARGEST_FILE, "a file of {end} bytes");
+        let growth = end.saturating_sub(bytes.len());
+        let end = end - (growth - self.room.take(growth));
         if bytes.len() < end {
             bytes.resize(end, 0);
         }
-        bytes[from..end].copy_from_slice(data);
-        Ok(())
+        let fits = end.saturating_sub(from).min(data.len());
+        bytes[from..from + fits].copy_from_slice(&data[..fits]);
+        if fits == data.len() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         assert!(len <= LARGEST_FILE as u64, "a file of {len} bytes");
-        held(&self.0).resize(len as usize, 0);
+        held(&self.bytes).resize(len as usize, 0);
         Ok(())
     }
 

@@ -162,3 +162,37 @@ fn a_broker_that_sends_without_end_must_keep_what_cannot_be_stored() {
     assert_eq!(bench.acknowledged, [0u16; 0], "all of it comes again");
     assert!(bench.station.rows.waiting.is_empty());
 }
+
+/// A message that nobody can tell whose it is counts for every open coil, and once, however often it is refused.
+#[test]
+fn what_cannot_be_read_is_counted_once_on_a_full_disk() {
+    let mut bench = Bench::new();
+    bench.up(false);
+    for coil in ["A", "B", "C"] {
+        bench.say("coil/start", &start(coil, SIX));
+        bench.say("gauge", &rows(coil, 0, 10, 70.0));
+    }
+    // Room for what it says of one coil, and not of three.
+    bench.disk.set_capacity(Some(bench.disk.used() + 15));
+    bench.say("gauge", &json!({}));
+    bench.step(vec![], 2);
+    bench.disk.set_capacity(None);
+    bench.step(vec![], 2);
+    for coil in ["A", "B", "C"] {
+        // 50 rows at the usual quarter of a metre explain 12.5 m, and 30 m are missing.
+        bench.say("gauge", &rows(coil, 40, 66, 70.0));
+        bench.say("coil/end", &end(coil, 66.0));
+    }
+    let mut bench = bench.restart();
+    bench.up(true);
+    for _ in 0..31 {
+        bench.step(vec![], 1);
+    }
+    bench.confirm();
+    let told = bench.on("assessment");
+    assert_eq!(told.len(), 3);
+    for assessment in told {
+        let lost = assessment["reasons"].as_array().unwrap().iter().find(|r| r["code"] == "rows_lost");
+        assert_eq!(lost.expect("rows are lost")["metres"], 17.5, "{assessment}");
+    }
+}

@@ -4,7 +4,8 @@ use super::super::archive::open;
 use super::super::judge::StandIn;
 use super::super::mem_disk::MemDisk;
 use super::grammar::Step;
-use coilsight_agent::line::{Config, Line, Now, Outgoing, PassKey};
+use coilsight_agent::archive::Disk;
+use coilsight_agent::line::{Config, Error, Line, Now, Outgoing, PassKey};
 use coilsight_models::message::assessment::Assessment;
 use coilsight_models::message::disposition::Disposition;
 use coilsight_models::message::inbound::{Inbound, Start, parse};
@@ -31,6 +32,8 @@ pub struct Bench {
     /// Coils on which a word was said while they were open without a start: such a pass gets another name
     /// if its start comes after all, and the word stays with the first.
     named_late: BTreeSet<String>,
+    /// A pass was repeated while a later one of its coil was open: a start forgets which of them rows are of.
+    pub repeats_beside_open: bool,
     /// A coil has been closed for want of room.
     pub was_full: bool,
 }
@@ -71,6 +74,7 @@ impl Bench {
             dispositions: Vec::new(),
             started: BTreeSet::new(),
             named_late: BTreeSet::new(),
+            repeats_beside_open: false,
             was_full: false,
         }
     }
@@ -81,8 +85,9 @@ impl Bench {
             Step::Wait(time) => {
                 self.now += *time;
                 let now = self.now();
-                self.line().tick(now).expect("there is room");
+                self.with_room(|line| line.tick(now));
             }
+            Step::Full(room) => self.disk.set_room(*room),
             Step::Publish => self.publish(),
             Step::Cut => self.restart(false),
             Step::Stop => self.restart(true),
@@ -91,6 +96,20 @@ impl Bench {
 
     fn line(&mut self) -> &mut Line {
         self.line.as_mut().expect("the line runs")
+    }
+
+    /// What is refused for want of room has not happened, and happens once there is some.
+    fn with_room<T>(&mut self, work: impl Fn(&mut Line) -> Result<T, Error>) -> T {
+        let before = self.line().tally().messages;
+        match work(self.line()) {
+            Err(error) if error.is_full() => {
+                assert_eq!(self.line().tally().messages, before, "counted, and refused");
+                assert!(self.line().tally().adds_up());
+                self.disk.set_room(usize::MAX);
+                work(self.line()).expect("there is room again")
+            }
+            done => done.expect("memory does what it is asked"),
+        }
     }
 
     fn now(&self) -> Now {
@@ -105,7 +124,7 @@ impl Bench {
         let decided = key.is_some_and(|key| archive.pass(&key).expect("it is read").is_some());
 
         let before = self.line().tally();
-        let fate = self.line().take(topic, payload, now).expect("there is room");
+        let fate = self.with_room(|line| line.take(topic, payload, now));
         let tally = self.line().tally();
         assert!(tally.adds_up(), "{tally:#?}");
         assert_eq!(tally.messages.received, before.messages.received + 1);
@@ -113,8 +132,13 @@ impl Bench {
             assert_eq!(tally.rows.received, before.rows.received + rows, "rows are lost or counted twice");
         }
         assert!(!decided || fate == Fate::Duplicate, "a decided pass begins again: {fate:?}");
+        let is_open =
+            |start: &Start| self.line.iter().flat_map(Line::open_coils).any(|id| *id == start.coil_id);
+        self.repeats_beside_open |= decided && start.as_ref().is_some_and(is_open);
 
         let open: Vec<String> = self.line().open_coils().map(ToString::to_string).collect();
+        let segments = self.disk.list("open").expect("a folder");
+        assert_eq!(segments.len(), open.len(), "{open:?} in {segments:?}");
         assert!(open.len() <= config().max_open);
         self.was_full |= self.line().closed_early() > 0;
         if fate == Fate::Used && Topics::default().kind(topic) == Some(Kind::Feedback) {
@@ -135,12 +159,12 @@ impl Bench {
     }
 
     fn publish(&mut self) {
-        self.line().commit().expect("memory syncs");
-        self.line().prove().expect("it could work");
+        self.with_room(Line::commit);
+        self.with_room(Line::prove);
         loop {
             let waiting = self.line().outbox(5).expect("what waits can be read");
             let ids: Vec<&str> = waiting.iter().map(|(id, _)| id.as_str()).collect();
-            self.line().taken(&ids).expect("there is room");
+            self.with_room(|line| line.taken(&ids));
             if ids.is_empty() {
                 return;
             }
@@ -157,6 +181,8 @@ impl Bench {
     fn restart(&mut self, in_order: bool) {
         let line = self.line.take().expect("the line runs");
         let open: Vec<String> = line.open_coils().map(ToString::to_string).collect();
+        // A start on a full disk is another matter.
+        self.disk.set_room(usize::MAX);
         if in_order {
             line.stop().expect("memory syncs");
         } else {
@@ -170,7 +196,7 @@ impl Bench {
 
     /// Closes what is open and gives every decision that was told.
     pub fn end(mut self) -> Vec<Assessment> {
-        self.line().finish().expect("there is room");
+        self.with_room(Line::finish);
         assert_eq!(self.line().open_coils().count(), 0);
         let tally = self.line().tally();
         assert!(tally.adds_up() && tally.rows.open == 0, "{tally:#?}");

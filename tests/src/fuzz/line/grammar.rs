@@ -47,6 +47,8 @@ pub enum Step {
     Cut,
     /// An orderly stop.
     Stop,
+    /// The disk takes so many bytes more; who is refused for that tries again with room enough.
+    Full(usize),
 }
 
 struct Input<'a>(&'a [u8]);
@@ -87,8 +89,9 @@ pub fn steps(data: &[u8]) -> Vec<Step> {
 /// | 7 | decisions go out |
 /// | 8 | an earlier message again: which |
 /// | 9, 10 | a cut, a stop |
+/// | 11 | the disk is nearly full: eights of bytes that it still takes |
 fn step(input: &mut Input<'_>, before: &[Step]) -> Option<Step> {
-    let what = input.byte()? % 11;
+    let what = input.byte()? % 12;
     let said = |topic: usize, payload: &dyn ToString| {
         let (topic, payload) = (TOPICS[topic].into(), payload.to_string().into_bytes());
         Some(Step::Say { topic, payload, rows: None })
@@ -143,7 +146,8 @@ fn step(input: &mut Input<'_>, before: &[Step]) -> Option<Step> {
             Some(again.cloned().unwrap_or(Step::Publish))
         }
         9 => Some(Step::Cut),
-        _ => Some(Step::Stop),
+        10 => Some(Step::Stop),
+        _ => Some(Step::Full(8 * input.byte()?)),
     }
 }
 
@@ -183,13 +187,23 @@ pub fn seeds() -> Vec<Vec<u8>> {
     };
     let [a, b] = [coil(0, 0), coil(1, 0)];
     let weld: Vec<Vec<u8>> = a.iter().zip(&b).flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
-    let streams: [Vec<Vec<u8>>; 10] = [
+    let streams: [Vec<Vec<u8>>; 12] = [
         a.clone(),
         [&weld[..], &[vec![7]]].concat(),
         [&a[..], &a[..], &[vec![9]], &a[..]].concat(),
         [&a[..], &coil(0, 2)[..], &[vec![8, 0], vec![8, 1], vec![8, 3]]].concat(),
         [&a[..2], &[vec![6, 25], vec![9]], &a[2..]].concat(),
         [&a[..3], &b[..], &[vec![6, 31], vec![7], vec![8, 0]]].concat(),
+        [&[vec![11, 0]], &a[..2], &[vec![11, 9]], &a[2..], &[vec![11, 1], vec![4, 0, 2, 0]]].concat(),
+        // Three coils wait for rows when some come of which nobody knows whose they are.
+        vec![
+            vec![1, 0, 0, 9, 0],
+            vec![1, 1, 0, 9, 0],
+            vec![11, 3],
+            vec![5, 1, 1, b'{'],
+            vec![2, 0, 2, 0],
+            vec![7],
+        ],
         // Rows that cannot be read, and are not lost for that.
         [&a[..2], &[vec![1, 0, 200, 60, 7], vec![9]], &a[3..]].concat(),
         [&a[1..2], &[vec![10]], &a[3..], &[vec![6, 0], vec![0, 0, 0, 0]]].concat(),
