@@ -256,9 +256,13 @@ fn this_machines_clock_changes_no_decision() {
         (0..1801).for_each(|_| bench.step(vec![], 1));
         bench.confirm();
         let mut decisions = bench.on("assessment");
-        decisions.iter_mut().for_each(|decision| decision["timing"] = Value::Null);
+        for decision in &mut decisions {
+            decision["timing"] = Value::Null;
+        }
         decisions
     });
     assert_eq!(told[0].len(), 3, "X without a start, X again, and Y of which nothing came");
-    told.iter().for_each(|told_by| assert_eq!(*told_by, told[0]));
+    for told_by in &told {
+        assert_eq!(*told_by, told[0]);
+    }
 }
