@@ -35,7 +35,7 @@ use coilsight_models::verdict::CoverageRule;
 use jiff::Timestamp;
 use pass::OpenPass;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,6 +151,8 @@ pub struct Line {
     repeating: BTreeMap<CoilId, u64>,
     tally: Tally,
     now: Now,
+    /// Checksums of the last payloads that could not be read: what is delivered again is no further loss.
+    garbage: VecDeque<u32>,
     /// Counts what made progress, so that "a later coil" has a meaning without a clock.
     step: u64,
     /// Passes closed since the start: work that a watchdog believes in.
@@ -175,6 +177,7 @@ impl Line {
             repeating: BTreeMap::new(),
             tally: Tally::default(),
             now: Now::default(),
+            garbage: VecDeque::new(),
             step: 0,
             closed: 0,
             closed_early: 0,
@@ -194,7 +197,9 @@ impl Line {
             Some(kind) => {
                 match catch_unwind(|| inbound::parse(kind, payload)).unwrap_or(Err(Reason::Poisonous)) {
                     Err(reason) => {
-                        if kind == Kind::Gauge {
+                        // A message under a name that is no coil's is no other coil's either.
+                        let of_a_coil = kind == Kind::Gauge && reason != Reason::BadCoilId;
+                        if of_a_coil && self.is_new_garbage(payload) {
                             self.unreadable(None, ROWS_A_MESSAGE)?;
                         }
                         Fate::SetAside(reason)

@@ -278,6 +278,17 @@ impl Line {
         self.repeating.insert(id, self.step);
     }
 
+    /// Whether a payload that cannot be read has not just come before.
+    pub(super) fn is_new_garbage(&mut self, payload: &[u8]) -> bool {
+        let sum = crc32fast::hash(payload);
+        if self.garbage.contains(&sum) {
+            return false;
+        }
+        self.garbage.truncate(63);
+        self.garbage.push_front(sum);
+        true
+    }
+
     /// Notes that rows came that could not be read: of a coil, or, where nobody can tell, of any that is open.
     pub(super) fn unreadable(&mut self, of: Option<&CoilId>, rows: u64) -> Result<()> {
         let more = |pass: &OpenPass| (pass.unreadable + rows).min(MAX_ROWS as u64);

@@ -5,6 +5,7 @@ use super::{archived, assessments, decided, full, player, runtime, undisturbed};
 use coilsight_models::message::Topics;
 use coilsight_tests::agent::Agent;
 use coilsight_tests::broker::Mosquitto;
+use coilsight_tests::data;
 use coilsight_tests::gateway::plan::{Fault, Plan};
 use coilsight_tests::gateway::{check, listener};
 use rand::rngs::StdRng;
@@ -34,33 +35,44 @@ enum Views {
 }
 
 struct Trial {
-    coils: usize,
+    plan: Plan,
+    /// Added to the agent's configuration.
+    config: &'static str,
     agent_deaths: usize,
     broker_stops: usize,
     speed: f64,
-    faults: &'static [Fault],
     seed: u64,
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_is_decided_twice() {
     let faults = &[Fault::Repeat, Fault::Disorder, Fault::Again, Fault::Garbage, Fault::Oversized];
-    let trial = if full() {
-        Trial { coils: 500, agent_deaths: 100, broker_stops: 10, speed: 200.0, faults, seed: 11 }
-    } else {
-        Trial { coils: 20, agent_deaths: 6, broker_stops: 2, speed: 400.0, faults, seed: 7 }
-    };
+    let (coils, agent_deaths, broker_stops, speed, seed) =
+        if full() { (500, 100, 10, 200.0, 11) } else { (20, 6, 2, 400.0, 7) };
+    let plan = Plan::short_coils(coils, "plant/gl2", seed).with_faults(faults, 5, seed);
+    let trial = Trial { plan, config: "", agent_deaths, broker_stops, speed, seed };
     run("nothing_acknowledged_is_lost_and_nothing_is_decided_twice", &trial);
+}
+
+#[test]
+fn recorded_shifts_are_decided_live_as_in_a_replay_whatever_is_killed() {
+    let test = "recorded_shifts_are_decided_live_as_in_a_replay_whatever_is_killed";
+    for (file, seed) in [("recordings/shift-clean.jsonl", 1), ("recordings/shift-faults.jsonl", 2)] {
+        let Some(recording) = data(test, file) else { return };
+        let plan = Plan::recording(&recording).unwrap();
+        // The shift takes seconds here: so does the silence that closes a coil without an end.
+        let config = "[line]\nsilence_s = 4\nlate_rows_s = 2\n";
+        run(test, &Trial { plan, config, agent_deaths: 4, broker_stops: 2, speed: 0.0, seed });
+    }
 }
 
 fn run(test: &str, trial: &Trial) {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut broker) = Mosquitto::start(test, folder.path()) else { return };
-    let plan =
-        Plan::short_coils(trial.coils, "plant/gl2", trial.seed).with_faults(trial.faults, 5, trial.seed);
-    let expected = undisturbed(&plan, folder.path());
-    assert!(expected.len() >= trial.coils);
-    let mut agent = Agent::configure(folder.path(), broker.port, "");
+    let plan = &trial.plan;
+    let expected = undisturbed(plan, folder.path());
+    assert!(expected.len() > 10, "nothing to try");
+    let mut agent = Agent::configure(folder.path(), broker.port, trial.config);
     agent.start();
     agent.until_logged("archive opened");
 
@@ -82,7 +94,7 @@ fn run(test: &str, trial: &Trial) {
         let mut ear = listener::listen(&player(port, "listener", 0.0), &Topics::default()).await.unwrap();
         let mut next = 0;
         let sent = player(port, "gateway", trial.speed)
-            .play(&plan, &mut |done| {
+            .play(plan, &mut |done| {
                 while next < moments.len() && done >= moments[next] {
                     next += 1;
                     let _ = tell.send(());
@@ -102,9 +114,8 @@ fn run(test: &str, trial: &Trial) {
     assert!(agent.stop().success(), "{}", agent.log());
     assert_eq!(check::differences(&expected, &archived(&agent.state())), [""; 0]);
     eprintln!(
-        "{} coils, {} messages, {} decisions in {seconds:.0} s; {} agent deaths, {} broker stops; {} decisions came \
-         again, {} broken connections of the gateway",
-        trial.coils,
+        "{} messages, {} decisions in {seconds:.0} s; {} agent deaths, {} broker stops; {} decisions came again, {} \
+         broken connections of the gateway",
         plan.messages.len(),
         report.decisions.len(),
         trial.agent_deaths,
