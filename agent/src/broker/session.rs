@@ -323,8 +323,11 @@ impl Connection<'_> {
         commands: &mut mpsc::UnboundedReceiver<Command>,
     ) -> Option<Ended> {
         let flight = Mutex::new(Flight::default());
-        let topics = self.session.listens_to.iter().chain(&self.session.echoes);
-        let filters: Vec<_> = topics.map(|t| SubscribeFilter::new(t.clone(), QoS::AtLeastOnce)).collect();
+        // Acknowledgements go out in the order of the messages (MQTT-4.6.0-2), and those of the plant wait until they
+        // are stored; an echo waits for nothing, so it must not need one.
+        let plant = self.session.listens_to.iter().map(|t| (t, QoS::AtLeastOnce));
+        let topics = plant.chain(self.session.echoes.iter().map(|t| (t, QoS::AtMostOnce)));
+        let filters: Vec<_> = topics.map(|(topic, qos)| SubscribeFilter::new(topic.clone(), qos)).collect();
         if self.client.try_subscribe_many(filters).is_err() {
             return Some(Ended::Overloaded("no subscription"));
         }
@@ -401,9 +404,6 @@ impl Connection<'_> {
                 }
                 rumqttc::Event::Incoming(Incoming::Publish(message)) => {
                     if self.session.echoes.contains(&message.topic) {
-                        if message.pkid != 0 {
-                            let _ = self.client.try_ack(&message);
-                        }
                         Some(Event::Echo { topic: message.topic })
                     } else {
                         Some(Event::Delivered(Delivery {
