@@ -6,6 +6,7 @@
 
 mod engine;
 mod golden;
+mod kernels;
 mod network;
 
 use crate::bundle::manifest::{Calibration, Source};
@@ -16,6 +17,7 @@ use engine::{Engine, Tensor};
 
 pub use engine::EngineFault;
 pub use golden::{GoldenRefused, GoldenReport};
+pub use kernels::leave_out_faulty;
 
 /// A loaded model set.
 pub struct Session {

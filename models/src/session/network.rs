@@ -22,6 +22,7 @@ impl Network {
         outputs: &[String],
     ) -> Result<Self, EngineFault> {
         guarded(|| {
+            super::leave_out_faulty();
             let framework = tract_onnx::onnx();
             let mut proto = framework.proto_model_for_read(&mut &onnx[..]).map_err(EngineFault::NotOnnx)?;
             arrange(&mut proto, inputs, outputs)?;
