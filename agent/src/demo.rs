@@ -1,23 +1,40 @@
 //! The demo: a shipped recording through the line, in the terminal, with nothing to set up.
+//!
+//! It goes the plant's way: a gateway sends the recording to a broker, the agent that runs at the line takes it from
+//! there and answers there, and the terminal shows what anybody would hear who listens. Only the broker is not the
+//! plant's: it lives in this process, on a free port of this machine's own address.
 
+mod broker;
+mod ear;
+mod gateway;
 mod heat;
+mod plan;
+mod screen;
 
-use crate::archive::{Archive, Matrix};
-use crate::line::{BundleJudge, Config, Line, NotTaken, Publish};
-use crate::recording::Message;
-use crate::{replay, show, trust};
+use crate::config::Settings;
+use crate::line::{BundleJudge, Config, Judge};
+use crate::{app, trust};
 use anyhow::Context;
 use coilsight_models::bundle::{Limits, TrustedKeys, Verified};
-use coilsight_models::coil::{CoilId, CoilMatrix};
-use coilsight_models::message::assessment::Assessment;
-use coilsight_models::verdict::Verdict;
-use std::io::{IsTerminal, Write};
+use ear::Ear;
+use gateway::{Gateway, Progress, scaled};
+use plan::Plan;
+use rumqttc::{AsyncClient, EventLoop, MqttOptions};
+use screen::Screen;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
+use tokio::sync::{oneshot, watch};
 
 /// A simulated shift, as `coilsight-trainer simulate recording` makes it.
 const RECORDING: &[u8] = include_bytes!("../demo/demo.jsonl");
 /// Trained on simulated coils alone, signed with the demo's key.
 const BUNDLE: &[u8] = include_bytes!("../demo/demo.coilbundle");
+/// What the log says unless `RUST_LOG` is set. The demo's broker calls every good-bye an error.
+pub const LOG: &str = "warn,rumqttd=off";
+/// Nothing is heard for so long only if something is broken.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the demo takes.
 #[derive(Debug, clap::Args)]
@@ -30,94 +47,127 @@ pub struct Args {
     speed: f64,
 }
 
+impl Args {
+    /// `None`: as fast as the line decides.
+    fn speed(&self) -> Option<f64> {
+        (!self.exit).then(|| self.speed.max(0.1))
+    }
+}
+
 /// Plays the shipped recording.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(shift(args.speed()))
+}
+
+async fn shift(speed: Option<f64>) -> anyhow::Result<()> {
+    let told_to_stop = app::told_to_stop()?;
+    let state = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let broker = broker::start()?;
+    let settings = settings(broker, state.path(), speed);
+    let judge = judge()?;
+    let model = judge.model();
+    let station = app::open(&settings, judge)?;
+    let topics = &settings.line.topics;
+    let plan = Plan::read(RECORDING, topics)?;
+    let mut screen = Screen::new(topics.clone(), station.line().archive().clone());
+    screen.introduce(broker, &model, plan.steps.len(), speed)?;
+    let mut ear = Ear::listen(broker, "terminal", &topics.full("#")).await?;
+
+    let (over, is_over) = oneshot::channel::<()>();
+    let agent = app::serve(&settings, station, async {
+        tokio::select! {
+            _ = is_over => {}
+            () = told_to_stop => {}
+        }
+    });
+    tokio::pin!(agent);
+    let played = tokio::select! {
+        stopped = &mut agent => return stopped.and_then(|()| Ok(screen.table()?)),
+        played = play(&plan, broker, speed, &mut ear, &mut screen) => played,
+    };
+    // The agent takes its leave in any case: it holds the folder.
+    drop(over);
+    agent.await?;
+    played?;
+    while screen.is_online() {
+        screen.hear(&patiently(ear.next()).await?)?;
+    }
+    screen.table()?;
+    screen.messages()?;
+    // What the broker kept is for those who come later.
+    let mut latecomer = Ear::listen(broker, "latecomer", &topics.full(&topics.status)).await?;
+    screen.kept_status(&patiently(latecomer.next()).await?)
+}
+
+async fn patiently<T>(heard: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::time::timeout(PATIENCE, heard).await.context("the agent's last status is not heard")?
+}
+
+/// Sends the plan and shows what is heard, until every pass has its decision and every word its disposition.
+async fn play(
+    plan: &Plan,
+    broker: SocketAddr,
+    speed: Option<f64>,
+    ear: &mut Ear,
+    screen: &mut Screen,
+) -> anyhow::Result<()> {
+    // Pauses on the line are pauses here too.
+    let patience = PATIENCE + plan::LONGEST_STOP.div_f64(speed.unwrap_or(f64::INFINITY));
+    let (decide, decided) = watch::channel(BTreeSet::new());
+    let (progress, mut come) = watch::channel(Progress::default());
+    let sending = Gateway { broker, speed, decided, progress }.play(plan);
+    tokio::pin!(sending);
+    let mut sent = false;
+    loop {
+        // Whoever says that he is there has asked for what he wants to hear.
+        let begun = screen.is_online();
+        tokio::select! {
+            done = &mut sending, if begun && !sent => {
+                done?;
+                sent = true;
+            }
+            Ok(()) = come.changed(), if speed.is_some() => screen.progress(*come.borrow(), plan.steps.len())?,
+            heard = tokio::time::timeout(patience, ear.next()) => {
+                let heard = heard.with_context(|| screen.stuck(plan))??;
+                if let Some(coil) = screen.hear(&heard)? {
+                    decide.send_modify(|decided| decided.extend([coil]));
+                }
+            }
+        }
+        if sent && screen.has_all(plan) {
+            return Ok(());
+        }
+    }
+}
+
+/// The demo's models, verified with the demo's key.
+fn judge() -> anyhow::Result<Box<dyn Judge>> {
     let keys = TrustedKeys::new([("demo", trust::DEMO_KEY)]).context("the demo's key is no key")?;
     let bundle = Verified::read(BUNDLE, &keys, &Limits::default()).context("the demo's bundle is refused")?;
-    let judge = Box::new(BundleJudge::open(&bundle)?);
-    let state = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let line = replay::open(state.path(), Config { id: "demo".into(), ..Config::default() }, judge)?;
-    let terminal = std::io::stdout().is_terminal();
-    println!(
-        "A simulated galvanizing line: 9 gauges above, 9 below, a row every half metre. Bundle {} release {}.\n\
-         Each strip lies from its beginning (left) to its end; the gauges from operator side (o) to drive \
-         side (d).\n{}",
-        bundle.manifest().name,
-        bundle.manifest().release,
-        heat::legend(terminal)
-    );
-    let mut screen = Screen { terminal, decided: Vec::new() };
-    let mut last_metre = None;
-    let mut wait = |line: &Line, message: &Message, pause: Duration| {
-        if !args.exit {
-            progress(terminal, line, message, &mut last_metre);
-            std::thread::sleep(pause.div_f64(args.speed.max(0.1)).min(Duration::from_secs(3)));
-        }
-    };
-    let summary = replay::play(line, RECORDING, &mut screen, &mut wait)?;
-    screen.table();
-    println!("\n{}", show::sums(&summary.tally));
-    Ok(())
+    Ok(Box::new(BundleJudge::open(&bundle)?))
 }
 
-/// How far the open coils have come, on a line that is written over.
-fn progress(terminal: bool, line: &Line, message: &Message, last: &mut Option<String>) {
-    if !terminal {
-        return;
+/// The agent's settings: the plant's defaults, with rules in seconds made as much shorter as the line is faster.
+fn settings(broker: SocketAddr, state: &Path, speed: Option<f64>) -> Settings {
+    let mut settings = Settings { state: state.to_owned(), ..Settings::default() };
+    let line = &mut settings.line;
+    *line = Config { id: "demo".into(), ..Config::default() };
+    if let Some(speed) = speed {
+        (line.silence_s, line.late_rows_s) = (scaled(line.silence_s, speed), scaled(line.late_rows_s, speed));
     }
-    let open: Vec<&str> = line.open_coils().map(CoilId::as_str).collect();
-    let at = message.at.as_ref().map_or_else(String::new, ToString::to_string);
-    let text = format!("\r\x1b[2K{at}  on the line: {}", open.join(", "));
-    if last.as_ref() != Some(&text) {
-        print!("{text}");
-        let _ = std::io::stdout().flush();
-        *last = Some(text);
-    }
+    settings.broker.host = broker.ip().to_string();
+    settings.broker.port = broker.port();
+    // Somebody may stop the terminal for a while.
+    settings.broker.keep_alive_s = 600;
+    settings.broker.client_id = "coilsight-demo".into();
+    settings
 }
 
-struct Screen {
-    terminal: bool,
-    decided: Vec<Assessment>,
-}
-
-impl Publish for Screen {
-    fn publish(&mut self, assessment: &Assessment, archive: &Archive) -> Result<(), NotTaken> {
-        let clear = if self.terminal { "\r\x1b[2K" } else { "" };
-        println!("{clear}\n{}", self.verdict_line(assessment));
-        if let Matrix::Kept(bytes) = archive.matrix(&assessment.decision_id)? {
-            let matrix = CoilMatrix::from_bytes(&bytes)?;
-            println!("{}", heat::draw(&matrix, assessment.order.as_ref(), self.terminal));
-        }
-        self.decided.push(assessment.clone());
-        Ok(())
-    }
-}
-
-impl Screen {
-    fn verdict_line(&self, assessment: &Assessment) -> String {
-        let text = show::line(assessment);
-        if !self.terminal {
-            return text;
-        }
-        let colour = match assessment.verdict {
-            Verdict::Ok => "32",
-            Verdict::Nok => "1;31",
-            Verdict::Review => "1;33",
-        };
-        let verdict = assessment.verdict.to_string();
-        text.replacen(&verdict, &format!("\x1b[{colour}m{verdict}\x1b[0m"), 1)
-    }
-
-    fn table(&self) {
-        println!("\nThe shift:");
-        self.decided.iter().for_each(|assessment| println!("  {}", self.verdict_line(assessment)));
-        let count = |verdict| self.decided.iter().filter(|a| a.verdict == verdict).count();
-        println!(
-            "{} coils: {} OK, {} NOK, {} for a person to look at",
-            self.decided.len(),
-            count(Verdict::Ok),
-            count(Verdict::Nok),
-            count(Verdict::Review)
-        );
-    }
+/// A client of the demo's broker that is not the agent.
+fn client(broker: SocketAddr, name: &str) -> (AsyncClient, EventLoop) {
+    let mut options = MqttOptions::new(name, broker.ip().to_string(), broker.port());
+    // Longer than anybody leaves a pager open.
+    options.set_keep_alive(Duration::from_hours(12)).set_max_packet_size(4 << 20, 4 << 20);
+    AsyncClient::new(options, 1)
 }

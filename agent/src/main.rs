@@ -112,7 +112,12 @@ enum BundleCommand {
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    log::start(if matches!(command, Command::Run(_)) { "info" } else { "warn" });
+    log::start(match command {
+        Command::Run(_) => "info",
+        #[cfg(feature = "demo")]
+        Command::Demo(_) => demo::LOG,
+        _ => "warn",
+    });
     let done = match command {
         Command::Run(args) => {
             Loaded::read(&args.config).map_err(Into::into).and_then(|l| app::run(&l.settings))
@@ -180,13 +185,12 @@ fn run_replay(args: &ReplayArgs) -> anyhow::Result<()> {
     };
     let line = replay::open(state, Config { id: args.line.clone(), ..Config::default() }, judge)?;
     let mut out = Stdout { json: args.json };
-    let mut as_it_is = |_: &_, _: &_, _| {};
     let summary = if args.recording.as_os_str() == "-" {
-        replay::play(line, std::io::stdin().lock(), &mut out, &mut as_it_is)?
+        replay::play(line, std::io::stdin().lock(), &mut out)?
     } else {
         let file = File::open(&args.recording)
             .with_context(|| format!("cannot open the recording {}", args.recording.display()))?;
-        replay::play(line, BufReader::new(file), &mut out, &mut as_it_is)?
+        replay::play(line, BufReader::new(file), &mut out)?
     };
     if args.json {
         let adds_up = summary.tally.adds_up();

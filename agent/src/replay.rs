@@ -2,7 +2,7 @@
 
 use crate::archive::{Archive, Limits, RealDisk};
 use crate::line::{Config, Judge, Line, Now, Publish};
-use crate::recording::{Message, Recording};
+use crate::recording::Recording;
 use anyhow::Context;
 use coilsight_models::tally::{Fate, Reason, Tally};
 use jiff::Timestamp;
@@ -33,17 +33,11 @@ pub fn open(state: &Path, config: Config, judge: Box<dyn Judge>) -> anyhow::Resu
     Ok(Line::new(config, archive, &recovery.open, judge)?)
 }
 
-/// Plays a recording: `publish` gets the decisions, `before` is called ahead of each message with the
-/// time since the one before it (a demo waits there).
+/// Plays a recording: `publish` gets the decisions.
 ///
 /// The line's time is the recorder's, so pauses in the recording are pauses on the line. When it is over,
 /// coils that are still open are closed as silence would.
-pub fn play<R: BufRead>(
-    mut line: Line,
-    recording: R,
-    publish: &mut dyn Publish,
-    before: &mut dyn FnMut(&Line, &Message, Duration),
-) -> anyhow::Result<Summary> {
+pub fn play<R: BufRead>(mut line: Line, recording: R, publish: &mut dyn Publish) -> anyhow::Result<Summary> {
     let mut recording = Recording::new(recording);
     let mut clock = Clock::default();
     let (mut decisions, mut unreadable) = (line.publish(publish)?, 0);
@@ -52,8 +46,7 @@ pub fn play<R: BufRead>(
             None => break,
             Some(None) => unreadable += 1,
             Some(Some(message)) => {
-                let pause = clock.heard(message.at);
-                before(&line, &message, pause);
+                clock.heard(message.at);
                 let now = Now { elapsed: clock.elapsed, wall: clock.last };
                 line.take(&message.topic, &message.payload, now)?;
                 decisions += line.publish(publish)?;

@@ -52,7 +52,7 @@ fn play(recording: &Path, state: &Path) -> (Vec<Decided>, replay::Summary) {
     let line = replay::open(state, Config::default(), judge).unwrap();
     let mut heard = Heard::default();
     let file = BufReader::new(File::open(recording).unwrap());
-    let summary = replay::play(line, file, &mut heard, &mut |_, _, _| {}).unwrap();
+    let summary = replay::play(line, file, &mut heard).unwrap();
     (heard.0, summary)
 }
 
