@@ -1,4 +1,4 @@
-//! A whole stream of messages through the line, with power cuts and waits between them.
+//! A whole stream of messages through the line, with power cuts, waits and full disks between them.
 //!
 //! Bytes are steps of a small grammar: a few coils, a few times, and now and then bytes as they come, so
 //! that a fuzzer finds orders of events, not JSON.
