@@ -199,8 +199,8 @@ impl Line {
                     Err(reason) => {
                         // A message under a name that is no coil's is no other coil's either.
                         let of_a_coil = kind == Kind::Gauge && reason != Reason::BadCoilId;
-                        if of_a_coil && self.is_new_garbage(payload) {
-                            self.unreadable(None, ROWS_A_MESSAGE)?;
+                        if of_a_coil {
+                            self.garbage(payload, ROWS_A_MESSAGE)?;
                         }
                         Fate::SetAside(reason)
                     }

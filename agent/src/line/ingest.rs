@@ -278,15 +278,16 @@ impl Line {
         self.repeating.insert(id, self.step);
     }
 
-    /// Whether a payload that cannot be read has not just come before.
-    pub(super) fn is_new_garbage(&mut self, payload: &[u8]) -> bool {
+    /// Notes that a payload of so many rows could not be read, unless it has just come before: it has only
+    /// once that is stored.
+    pub(super) fn garbage(&mut self, payload: &[u8], rows: u64) -> Result<()> {
         let sum = crc32fast::hash(payload);
-        if self.garbage.contains(&sum) {
-            return false;
+        if !self.garbage.contains(&sum) {
+            self.unreadable(None, rows)?;
+            self.garbage.truncate(63);
+            self.garbage.push_front(sum);
         }
-        self.garbage.truncate(63);
-        self.garbage.push_front(sum);
-        true
+        Ok(())
     }
 
     /// Notes that rows came that could not be read: of a coil, or, where nobody can tell, of any that is open.

@@ -19,11 +19,11 @@ pub fn run(data: &[u8]) {
     for step in &steps {
         bench.take(step);
     }
-    let unlike = bench.was_full || bench.repeats_beside_open;
+    let unlike = bench.forgetful;
     let told = bench.end();
 
     let is_cut = |step: &&Step| matches!(step, Step::Cut | Step::Stop | Step::Full(_));
-    // Where the line's clock begins anew, or one coil more has closed another, a cut makes a difference.
+    // Where the line's clock begins anew, or what it forgets matters, a cut makes a difference.
     let timed = steps.iter().any(|step| matches!(step, Step::Wait(_)));
     if !timed && !unlike && steps.iter().any(|step| is_cut(&step)) {
         let mut uncut = Bench::new();

@@ -32,10 +32,11 @@ pub struct Bench {
     /// Coils on which a word was said while they were open without a start: such a pass gets another name
     /// if its start comes after all, and the word stays with the first.
     named_late: BTreeSet<String>,
-    /// A pass was repeated while a later one of its coil was open: a start forgets which of them rows are of.
-    pub repeats_beside_open: bool,
-    /// A coil has been closed for want of room.
-    pub was_full: bool,
+    /// Payloads that could not be read.
+    garbage: BTreeSet<Vec<u8>>,
+    /// What a restart forgets has come to matter: which coil was heard of last when one was closed for want
+    /// of room, that rows are a repetition while a later pass of their coil is open, that garbage came before.
+    pub forgetful: bool,
 }
 
 /// Few coils at once, so that one too many is at hand.
@@ -74,8 +75,8 @@ impl Bench {
             dispositions: Vec::new(),
             started: BTreeSet::new(),
             named_late: BTreeSet::new(),
-            repeats_beside_open: false,
-            was_full: false,
+            garbage: BTreeSet::new(),
+            forgetful: false,
         }
     }
 
@@ -131,16 +132,19 @@ impl Bench {
         if let Some(rows) = rows.filter(|_| fate != Fate::SetAside(Reason::BadCoilId)) {
             assert_eq!(tally.rows.received, before.rows.received + rows, "rows are lost or counted twice");
         }
+        assert_ne!(fate, Fate::SetAside(Reason::Poisonous), "{}", String::from_utf8_lossy(payload));
+        let is_garbage = rows.is_none() && Topics::default().kind(topic) == Some(Kind::Gauge);
+        self.forgetful |= is_garbage && !self.garbage.insert(payload.to_vec());
         assert!(!decided || fate == Fate::Duplicate, "a decided pass begins again: {fate:?}");
         let is_open =
             |start: &Start| self.line.iter().flat_map(Line::open_coils).any(|id| *id == start.coil_id);
-        self.repeats_beside_open |= decided && start.as_ref().is_some_and(is_open);
+        self.forgetful |= decided && start.as_ref().is_some_and(is_open);
 
         let open: Vec<String> = self.line().open_coils().map(ToString::to_string).collect();
         let segments = self.disk.list("open").expect("a folder");
         assert_eq!(segments.len(), open.len(), "{open:?} in {segments:?}");
         assert!(open.len() <= config().max_open);
-        self.was_full |= self.line().closed_early() > 0;
+        self.forgetful |= self.line().closed_early() > 0;
         if fate == Fate::Used && Topics::default().kind(topic) == Some(Kind::Feedback) {
             self.words += 1;
             let unnamed = open.iter().filter(|coil| !self.started.contains(*coil));
