@@ -10,7 +10,9 @@ use crate::line::{BundleJudge, Judge, Line, NoJudge};
 use crate::station::{Sessions, Station, last_will};
 use crate::{systemd, trust};
 use anyhow::Context;
-use coilsight_models::message::Kind;
+use coilsight_models::bundle::TrustedKeys;
+use coilsight_models::message::{Kind, Topics};
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +22,9 @@ use tokio::sync::mpsc;
 
 /// Events between the sessions and the line: with a message's greatest length, what a flood may take of memory.
 const EVENTS: usize = 32;
+
+/// Before this no machine that runs this was built: the clock is not set.
+const EARLIEST: i64 = 1_750_000_000;
 
 /// Runs until it is told to stop (SIGTERM, SIGINT) or cannot go on.
 pub fn run(settings: &Settings) -> anyhow::Result<()> {
@@ -47,14 +52,21 @@ pub fn open(settings: &Settings, judge: Box<dyn Judge>) -> anyhow::Result<Statio
     Ok(Station::new(line, sessions, broker.check_echo))
 }
 
+/// The keys that are believed.
+pub(crate) fn keys(settings: &Settings) -> anyhow::Result<TrustedKeys> {
+    trust::keys(std::slice::from_ref(&settings.bundle.trust), None)
+}
+
+/// The configured bundle, verified, meant for this line, and scoring its golden coils as it should.
+pub(crate) fn bundle(settings: &Settings, keys: &TrustedKeys) -> anyhow::Result<BundleJudge> {
+    let bundle = trust::bundle(&settings.bundle.file, keys, &settings.line.id)?;
+    Ok(BundleJudge::open(&bundle)?)
+}
+
 /// The configured bundle, or nobody: without a model every coil is a person's, and no row is lost.
 fn judge(settings: &Settings) -> Box<dyn Judge> {
-    let bundle = || -> anyhow::Result<BundleJudge> {
-        let keys = trust::keys(std::slice::from_ref(&settings.bundle.trust), None)?;
-        let bundle = trust::bundle(&settings.bundle.file, &keys, &settings.line.id)?;
-        Ok(BundleJudge::open(&bundle)?)
-    };
-    match bundle() {
+    let opened = keys(settings).and_then(|keys| bundle(settings, &keys));
+    match opened {
         Ok(judge) => {
             let model = judge.model();
             tracing::info!(bundle = model.bundle, release = model.release, "bundle accepted");
@@ -64,12 +76,25 @@ fn judge(settings: &Settings) -> Box<dyn Judge> {
     }
 }
 
+/// Topics of the line's session, and of the one for inspectors' words.
+pub(crate) fn listens_to(topics: &Topics) -> [Vec<String>; 2] {
+    let rows = [&topics.start, &topics.gauge, &topics.end, &topics.matrix];
+    [rows.map(|t| topics.full(t)).to_vec(), vec![topics.full(&topics.feedback)]]
+}
+
+/// This machine's clock, if it is set.
+pub(crate) fn wall_clock() -> Option<Timestamp> {
+    let wall = Timestamp::now();
+    (wall.as_second() >= EARLIEST).then_some(wall)
+}
+
 /// The broker's sessions, as configured.
 fn sessions(settings: &Settings) -> anyhow::Result<[Session; 2]> {
     let (broker, topics) = (&settings.broker, &settings.line.topics);
     let login = broker.login(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))?;
     let will = serde_json::to_vec(&last_will(&settings.line.id))?;
     let seed = u64::from(std::process::id());
+    let [rows, words] = listens_to(topics);
     let echoes = if broker.check_echo {
         vec![topics.full(&topics.status), topics.full(&topics.assessment)]
     } else {
@@ -80,9 +105,8 @@ fn sessions(settings: &Settings) -> anyhow::Result<[Session; 2]> {
         broker: broker.clone(),
         login,
         client_id: broker.client_id.clone(),
-        listens_to: [&topics.start, &topics.gauge, &topics.end, &topics.matrix]
-            .map(|t| topics.full(t))
-            .to_vec(),
+        kept: true,
+        listens_to: rows,
         echoes,
         will: Some((topics.full(&topics.status), will)),
         max_payload: Kind::Matrix.max_bytes(),
@@ -91,7 +115,7 @@ fn sessions(settings: &Settings) -> anyhow::Result<[Session; 2]> {
     let words = Session {
         role: Role::Words,
         client_id: format!("{}-words", broker.client_id),
-        listens_to: vec![topics.full(&topics.feedback)],
+        listens_to: words,
         echoes: Vec::new(),
         will: None,
         max_payload: Kind::Feedback.max_bytes(),

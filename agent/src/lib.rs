@@ -1,7 +1,7 @@
 //! The inspector at the line: gauge rows in, verdicts out, nothing lost, nothing decided twice.
 //!
 //! [`mod@line`] is a coil's way from message to decision, [`archive`] what must outlive a power cut, [`broker`] the
-//! plant's broker, [`station`] the line at work between them, and [`app`] the running program. [`trust`] says whose
+//! plant's broker, [`station`] the line at work between them, and [`app`] the running program; [`doctor`] looks at what it needs. [`trust`] says whose
 //! models are believed; [`replay`] and [`demo`] put a recording through the line.
 
 pub mod app;
@@ -10,6 +10,7 @@ pub mod broker;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod doctor;
 pub mod line;
 pub mod log;
 pub mod recording;

@@ -7,7 +7,7 @@ use coilsight_agent::config::{self, Loaded};
 #[cfg(feature = "demo")]
 use coilsight_agent::demo;
 use coilsight_agent::line::{BundleJudge, Config, Judge, NotTaken, Publish};
-use coilsight_agent::{app, log, replay, show, trust};
+use coilsight_agent::{app, doctor, log, replay, show, trust};
 use coilsight_models::message::assessment::Assessment;
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -36,6 +36,21 @@ enum Command {
         /// As JSON, one object a setting.
         #[arg(long)]
         json: bool,
+    },
+    /// Check what the agent needs, and say what to do: configuration, state folder, keys, bundle, clock, broker and
+    /// each topic. Exits with 0 only without faults.
+    ///
+    /// Works while the agent runs. It asks the broker whether the agent may publish with a marked message on each
+    /// of the agent's topics. Run it as the agent's user.
+    Doctor {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// As JSON, one object.
+        #[arg(long)]
+        json: bool,
+        /// Publish nothing: whether the agent may is then not known.
+        #[arg(long)]
+        no_publish: bool,
     },
     /// Show the shipped recording going through the line, in this terminal.
     #[cfg(feature = "demo")]
@@ -116,6 +131,8 @@ fn main() -> ExitCode {
         Command::Run(_) => "info",
         #[cfg(feature = "demo")]
         Command::Demo(_) => demo::LOG,
+        // What it finds is its output.
+        Command::Doctor { .. } => "off",
         _ => "warn",
     });
     let done = match command {
@@ -123,6 +140,7 @@ fn main() -> ExitCode {
             Loaded::read(&args.config).map_err(Into::into).and_then(|l| app::run(&l.settings))
         }
         Command::Config { config, json } => show_config(&config, json),
+        Command::Doctor { config, json, no_publish } => doctor::run(&config.config, json, !no_publish),
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => run_replay(&args),

@@ -251,7 +251,7 @@ impl Station {
                     self.outbox.connection_lost();
                     self.status_at = None;
                 }
-                self.health.up(role);
+                self.health.up(role, self.now);
                 self.session_heard(role, known);
             }
             Event::Down { role, why } => {
@@ -262,9 +262,9 @@ impl Station {
                 if role == Role::Line {
                     self.outbox.connection_lost();
                 }
-                self.health.down(role, why);
+                self.health.down(role, why, self.now);
             }
-            Event::Deaf { topic } => self.health.deaf(&topic),
+            Event::Subscribed { role, refused } => self.health.subscribed(role, &refused),
             Event::Delivered(delivery) => {
                 let now = self.now;
                 let inlet = self.inlet(delivery.role);
@@ -276,13 +276,13 @@ impl Station {
                 if self.rows.up == Some(generation)
                     && let Some(topic) = self.outbox.confirmed(token)
                 {
-                    self.health.published(&topic, self.now);
+                    self.health.published(&topic, self.clock.elapsed());
                     if let Some(gap) = self.outbox.reported_gap(token) {
                         self.sessions.reported(gap);
                     }
                 }
             }
-            Event::Echo { topic } => self.health.echo(&topic, self.now),
+            Event::Echo { topic } => self.health.echo(&topic, self.clock.elapsed()),
         }
     }
 
@@ -387,7 +387,7 @@ impl Station {
 
     /// Looks after what may go wrong slowly.
     fn watch(&mut self) {
-        self.health.look(&self.line, self.now, self.wall, self.rows.up.is_some());
+        self.health.look(&self.line, self.now, self.clock.elapsed(), self.wall);
     }
 
     fn publish(&mut self, acts: &mut Vec<Act>) -> line::Result<()> {

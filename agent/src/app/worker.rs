@@ -3,7 +3,6 @@
 use crate::broker::{Command, Event, Role};
 use crate::line;
 use crate::station::{Act, Station, Time};
-use jiff::Timestamp;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,8 +17,6 @@ const BATCH: usize = 32;
 const TELL_EVERY: Duration = Duration::from_secs(2);
 /// An orderly stop lasts no longer.
 const GRACE: Duration = Duration::from_secs(8);
-/// Before this no machine that runs this was built: the clock is not set.
-const EARLIEST: i64 = 1_750_000_000;
 
 /// The line's thread.
 pub(super) struct Worker {
@@ -85,9 +82,7 @@ impl Worker {
     }
 
     fn step(&mut self, events: Vec<Event>, start: Instant, waited: Duration) -> line::Result<()> {
-        let wall = Timestamp::now();
-        let wall = (wall.as_second() >= EARLIEST).then_some(wall);
-        let time = Time { since_start: start.elapsed(), waited, wall };
+        let time = Time { since_start: start.elapsed(), waited, wall: super::wall_clock() };
         let acts = self.station.step(events, time)?;
         self.act(acts);
         Ok(())

@@ -4,27 +4,27 @@
 //! connection (an acknowledgement, a publication) dies with it: the broker delivers again, the outbox sends
 //! again. A stale acknowledgement on a new connection could name a message that was never stored.
 //!
-//! rumqttc reaches the broker through a socket of this process, so that [`super::guard`] stands between them.
+//! rumqttc reaches the broker through a socket of this process, so that [`super::guard`] stands between them
+//! ([`super::relay`]).
 
 use super::Broker;
 use super::backoff::Backoff;
+use super::ended::Ended;
 use super::guard::Guard;
-use super::link::{self, LinkError, Stream};
-use bytes::{Bytes, BytesMut};
-use coilsight_models::message::notification::Subject;
+use super::link;
+use super::relay::Relay;
+use bytes::Bytes;
 use coilsight_models::message::status::Trouble;
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, Incoming, LastWill, MqttOptions, Outgoing,
-    QoS, SubscribeFilter, SubscribeReasonCode, Transport,
+    AsyncClient, ConnectionError, EventLoop, Incoming, LastWill, MqttOptions, Outgoing, QoS, SubscribeFilter,
+    SubscribeReasonCode, Transport,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 
 /// Publications that the broker has not confirmed: more are refused by [`Command::Publish`]'s sender.
 pub const MAX_IN_FLIGHT: usize = 8;
@@ -54,6 +54,8 @@ pub struct Session {
     pub login: Option<(String, String)>,
     /// Its name at the broker.
     pub client_id: String,
+    /// Whether the broker keeps it while the agent is away.
+    pub kept: bool,
     /// Topics of the plant, acknowledged by hand.
     pub listens_to: Vec<String>,
     /// Own topics, to hear whether the broker passes on what it takes.
@@ -113,10 +115,12 @@ pub enum Event {
         /// Why.
         why: Trouble,
     },
-    /// The broker does not let it listen to a topic.
-    Deaf {
-        /// Which.
-        topic: String,
+    /// The broker has answered what it may listen to.
+    Subscribed {
+        /// Whose.
+        role: Role,
+        /// Topics that it may not.
+        refused: Vec<String>,
     },
     /// A message of the plant.
     Delivered(Delivery),
@@ -160,21 +164,6 @@ pub enum Command {
     Stop,
 }
 
-/// Why a connection ended.
-#[derive(Debug, thiserror::Error)]
-enum Ended {
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    #[error("the broker refuses the connection: {0}")]
-    Refused(&'static str, String),
-    #[error("the broker ended the connection")]
-    Mqtt(#[source] Box<ConnectionError>),
-    #[error("more comes from the broker than can be stored: {0}")]
-    Overloaded(&'static str),
-    #[error("no socket inside this process")]
-    Inside(#[source] std::io::Error),
-}
-
 impl Session {
     /// Lives until it is told to stop.
     pub async fn run(self, events: mpsc::Sender<Event>, mut commands: mpsc::UnboundedReceiver<Command>) {
@@ -184,7 +173,7 @@ impl Session {
             let why = match self.connect(generation, &events).await {
                 Err(why) => why,
                 Ok((connection, eventloop)) => {
-                    let since = tokio::time::Instant::now();
+                    let since = Instant::now();
                     let Some(why) = connection.serve(eventloop, &events, &mut commands).await else { return };
                     // A broker that hangs up at once is not asked again at once.
                     if since.elapsed() >= STEADY {
@@ -194,7 +183,9 @@ impl Session {
                 }
             };
             let overloaded = matches!(why, Ended::Overloaded(_));
-            if events.send(Event::Down { role: self.role, why: trouble(&why) }).await.is_err() {
+            let why = why.trouble();
+            tracing::debug!(role = ?self.role, generation, "no connection: {}", why.text);
+            if events.send(Event::Down { role: self.role, why }).await.is_err() {
                 return;
             }
             let wait = tokio::time::sleep(backoff.next_wait());
@@ -204,7 +195,7 @@ impl Session {
                     () = &mut wait => {
                         // Not before what came is stored.
                         if overloaded && events.capacity() < events.max_capacity() {
-                            wait.as_mut().reset(tokio::time::Instant::now() + Duration::from_secs(1));
+                            wait.as_mut().reset(Instant::now() + Duration::from_secs(1));
                         } else {
                             break;
                         }
@@ -225,12 +216,14 @@ impl Session {
         events: &mpsc::Sender<Event>,
     ) -> Result<(Connection<'_>, EventLoop), Ended> {
         let stream = link::open(&self.broker).await?;
-        let (listener, name) = inside().map_err(Ended::Inside)?;
-        let mut options = MqttOptions::new(&self.client_id, name, 0);
+        let guard = Guard::new(self.max_payload + 1);
+        let window = Arc::new(Semaphore::new(WINDOW));
+        let relay = Relay::start(stream, guard, Arc::clone(&window), &self.broker).map_err(Ended::Inside)?;
+        let mut options = MqttOptions::new(&self.client_id, relay.name(), 0);
         options
             .set_transport(Transport::Unix)
             .set_keep_alive(self.broker.keep_alive())
-            .set_clean_session(false)
+            .set_clean_session(!self.kept)
             .set_manual_acks(true)
             .set_inflight(4 * MAX_IN_FLIGHT as u16)
             .set_max_packet_size(self.max_payload + 1 + MAX_PACKET_HEAD, MAX_OUTGOING);
@@ -242,17 +235,7 @@ impl Session {
         }
         let (client, mut eventloop) = AsyncClient::new(options, REQUESTS);
         eventloop.network_options.set_connection_timeout(self.broker.keep_alive().as_secs());
-        let broken = Arc::new(Mutex::new(None));
-        let window = Arc::new(Semaphore::new(WINDOW));
-        let relay = Relay {
-            stream,
-            guard: Guard::new(self.max_payload + 1),
-            window: Arc::clone(&window),
-            broker: self.broker.clone(),
-            broken: Arc::clone(&broken),
-        };
-        let relay = AbortOnDrop(tokio::spawn(relay.run(listener)));
-        let connection = Connection { session: self, generation, client, window, broken, _relay: relay };
+        let connection = Connection { session: self, generation, client, window, relay };
         let known = match eventloop.poll().await {
             Ok(rumqttc::Event::Incoming(Incoming::ConnAck(welcome))) => welcome.session_present,
             Ok(_) => return Err(Ended::Overloaded("another packet than a welcome")),
@@ -273,24 +256,14 @@ const MAX_PACKET_HEAD: usize = 70_000;
 /// No packet of ours is longer, bytes.
 const MAX_OUTGOING: usize = 1 << 20;
 
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 struct Connection<'a> {
     session: &'a Session,
     generation: u64,
     client: AsyncClient,
     /// How much more the broker may send before something is acknowledged.
     window: Arc<Semaphore>,
-    /// What the link said when it broke.
-    broken: Arc<Mutex<Option<LinkError>>>,
     /// Carries its bytes.
-    _relay: AbortOnDrop,
+    relay: Relay,
 }
 
 /// Publications on their way: in the order in which they were asked for, then by packet id.
@@ -302,17 +275,8 @@ struct Flight {
 
 impl Connection<'_> {
     fn ended(&self, error: ConnectionError) -> Ended {
-        if let Some(link) = self.broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Ended::Link(link);
-        }
-        let user = self.session.login.as_ref().map_or("(none)", |(user, _)| user.as_str());
-        match error {
-            ConnectionError::ConnectionRefused(code) => {
-                let (why, to_do) = refused(code);
-                Ended::Refused(why, to_do.replace("USER", user))
-            }
-            error => Ended::Mqtt(Box::new(error)),
-        }
+        let user = self.session.login.as_ref().map(|(user, _)| user.as_str());
+        Ended::of(error, self.relay.broken(), user)
     }
 
     /// Works until the connection ends (then why) or it is told to stop (then nothing).
@@ -392,19 +356,17 @@ impl Connection<'_> {
                     token.map(|token| Event::Confirmed { generation: self.generation, token })
                 }
                 rumqttc::Event::Incoming(Incoming::SubAck(ack)) => {
-                    let topics = self.session.listens_to.iter();
-                    for (topic, code) in topics.zip(ack.return_codes) {
-                        if code == SubscribeReasonCode::Failure
-                            && events.send(Event::Deaf { topic: topic.clone() }).await.is_err()
-                        {
-                            return Ended::Overloaded("nobody listens");
-                        }
-                    }
-                    None
+                    let topics = self.session.listens_to.iter().zip(ack.return_codes);
+                    let refused = topics.filter(|(_, code)| *code == SubscribeReasonCode::Failure);
+                    Some(Event::Subscribed {
+                        role: self.session.role,
+                        refused: refused.map(|(topic, _)| topic.clone()).collect(),
+                    })
                 }
                 rumqttc::Event::Incoming(Incoming::Publish(message)) => {
                     if self.session.echoes.contains(&message.topic) {
-                        Some(Event::Echo { topic: message.topic })
+                        // What the broker had kept from before is no echo.
+                        (!message.retain).then_some(Event::Echo { topic: message.topic })
                     } else {
                         Some(Event::Delivered(Delivery {
                             role: self.session.role,
@@ -438,112 +400,4 @@ fn acknowledged(packet: u16) -> rumqttc::Publish {
     let mut publish = rumqttc::Publish::new("", QoS::AtLeastOnce, Vec::new());
     publish.pkid = packet;
     publish
-}
-
-/// A socket inside this process.
-fn inside() -> std::io::Result<(UnixListener, String)> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    // An abstract name (unix(7)): there is no file to leave behind, nor a folder that must be writable.
-    let name = format!("\0coilsight/{}/{number}", std::process::id());
-    Ok((UnixListener::bind(&name)?, name))
-}
-
-/// Carries bytes between rumqttc and the broker, those of the broker through the guard.
-struct Relay {
-    stream: Box<dyn Stream>,
-    guard: Guard,
-    window: Arc<Semaphore>,
-    broker: Broker,
-    broken: Arc<Mutex<Option<LinkError>>>,
-}
-
-impl Relay {
-    async fn run(self, listener: UnixListener) {
-        let Self { stream, mut guard, window, broker, broken } = self;
-        let Ok(socket) = accept(&listener).await else { return };
-        let (mut from_us, mut to_us) = socket.into_split();
-        let (mut from_broker, mut to_broker) = tokio::io::split(stream);
-        let inward = async {
-            let mut out = BytesMut::new();
-            loop {
-                let mut buffer = BytesMut::with_capacity(16 << 10);
-                if from_broker.read_buf(&mut buffer).await? == 0 {
-                    return Ok::<_, std::io::Error>(Ok(()));
-                }
-                if let Err(fault) = guard.feed(buffer.freeze(), &mut out) {
-                    return Ok(Err(fault));
-                }
-                to_us.write_all(&out).await?;
-                out.clear();
-                for _ in 0..guard.take_publications() {
-                    // Never closed while this connection lives.
-                    let Ok(permit) = window.acquire().await else { return Ok(Ok(())) };
-                    permit.forget();
-                }
-            }
-        };
-        let outward = async {
-            tokio::io::copy(&mut from_us, &mut to_broker).await?;
-            to_broker.shutdown().await
-        };
-        let of = |source| LinkError::of(source, &broker.tls, link::server_name(&broker));
-        let fault = tokio::select! {
-            inward = inward => match inward {
-                Ok(Ok(())) => None,
-                Ok(Err(fault)) => Some(LinkError::NotMqtt(fault)),
-                Err(source) => Some(of(source)),
-            },
-            outward = outward => outward.err().map(of),
-        };
-        *broken.lock().unwrap_or_else(PoisonError::into_inner) = fault;
-    }
-}
-
-/// Accepts this very process and nobody else.
-async fn accept(listener: &UnixListener) -> std::io::Result<UnixStream> {
-    let own = i32::try_from(std::process::id()).ok();
-    loop {
-        let (socket, _) = listener.accept().await?;
-        if socket.peer_cred()?.pid() == own {
-            return Ok(socket);
-        }
-    }
-}
-
-fn refused(code: ConnectReturnCode) -> (&'static str, &'static str) {
-    match code {
-        ConnectReturnCode::BadUserNamePassword => {
-            ("wrong user name or password", "check broker.username (USER) and the password file")
-        }
-        ConnectReturnCode::NotAuthorized => (
-            "not authorised: wrong user name or password, or no permission to connect",
-            "check broker.username (USER) and the password file; see the broker's log",
-        ),
-        ConnectReturnCode::BadClientId => {
-            ("it does not take this client id", "set broker.client_id to one that the broker allows")
-        }
-        ConnectReturnCode::ServiceUnavailable => {
-            ("it is not available", "nothing: it is tried again; if it stays so, see the broker's log")
-        }
-        ConnectReturnCode::RefusedProtocolVersion => {
-            ("it does not speak MQTT 3.1.1", "have MQTT 3.1.1 allowed at the broker")
-        }
-        ConnectReturnCode::Success => ("no reason given", "see the broker's log"),
-    }
-}
-
-fn trouble(ended: &Ended) -> Trouble {
-    let to_do = match ended {
-        Ended::Link(error) => error.to_do(),
-        Ended::Refused(_, to_do) => to_do.clone(),
-        Ended::Mqtt(_) => {
-            "nothing: it is tried again; if it stays so, see the broker's log: another agent with the same \
-             broker.client_id would end this one's connection"
-                .into()
-        }
-        Ended::Overloaded(_) => "see why storing is slow: the status tells of the disk".into(),
-        Ended::Inside(_) => "allow the agent AF_UNIX sockets".into(),
-    };
-    Trouble { topic: Subject::Broker, text: crate::say::chain(ended), to_do }
 }

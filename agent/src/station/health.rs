@@ -6,11 +6,15 @@ use crate::line::Line;
 use coilsight_models::message::notification::Subject;
 use coilsight_models::message::status::Trouble;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// The broker has so long to pass on what it has taken.
 const ECHO_WITHIN: Duration = Duration::from_secs(20);
+/// A connection that lasted so long is one.
+const SETTLED: Duration = Duration::from_secs(10);
+/// Of one that did not.
+const SHORT: &str = "the broker ends the connection soon after it begins";
 /// With less room than this under its cap the archive is short, bytes.
 const SHORT_OF_ROOM: u64 = 32 << 20;
 /// How often the archive is asked.
@@ -25,8 +29,10 @@ pub(super) struct Health {
     fresh: Vec<Trouble>,
     changed: bool,
     check_echo: bool,
-    /// What the broker has taken and not passed on, by topic: how many, and since when nothing came.
+    /// What the broker has taken and not passed on, by topic: how many, and since when nothing came; in the line's
+    /// time, for an echo stands behind a backlog.
     owed: BTreeMap<String, (i64, Duration)>,
+    up_since: HashMap<Role, Duration>,
     looked: Option<Duration>,
     closed_early: u64,
 }
@@ -36,9 +42,15 @@ impl Health {
         Self { check_echo, ..Self::default() }
     }
 
-    /// Everything that is not as it should be.
+    /// Everything that is not as it should be, each once.
     pub fn troubles(&self) -> Vec<Trouble> {
-        self.troubles.values().cloned().collect()
+        let mut all: Vec<Trouble> = Vec::new();
+        for trouble in self.troubles.values() {
+            if !all.contains(trouble) {
+                all.push(trouble.clone());
+            }
+        }
+        all
     }
 
     /// Troubles that began since the last call.
@@ -60,32 +72,56 @@ impl Health {
         if self.troubles.get(key) == Some(&trouble) {
             return;
         }
-        tracing::warn!(topic = ?trouble.topic, "{}: {}", trouble.text, trouble.to_do);
-        self.changed = true;
-        self.fresh.push(trouble.clone());
-        self.troubles.insert(key.to_owned(), trouble);
-    }
-
-    fn clear(&mut self, key: &str) {
-        if let Some(trouble) = self.troubles.remove(key) {
+        // Both sessions fail alike: that is one trouble.
+        let known = self.troubles.values().any(|other| *other == trouble);
+        self.troubles.insert(key.to_owned(), trouble.clone());
+        if !known {
+            tracing::warn!(topic = ?trouble.topic, "{}: {}", trouble.text, trouble.to_do);
             self.changed = true;
-            self.fresh.retain(|fresh| *fresh != trouble);
-            tracing::info!(topic = ?trouble.topic, "over: {}", trouble.text);
+            self.fresh.push(trouble);
         }
     }
 
-    /// There is a connection.
-    pub fn up(&mut self, role: Role) {
-        self.clear(&connection(role));
+    fn clear(&mut self, key: &str) {
+        let Some(trouble) = self.troubles.remove(key) else { return };
+        if self.troubles.values().any(|other| *other == trouble) {
+            return;
+        }
+        self.changed = true;
+        self.fresh.retain(|fresh| *fresh != trouble);
+        tracing::info!(topic = ?trouble.topic, "over: {}", trouble.text);
+    }
+
+    /// There is a connection. That the last one was soon over is only past when this one has lasted.
+    pub fn up(&mut self, role: Role, now: Duration) {
+        let key = connection(role);
+        if self.troubles.get(&key).is_none_or(|trouble| trouble.text != SHORT) {
+            self.clear(&key);
+        }
+        self.up_since.insert(role, now);
         if role == Role::Line {
             self.owed.clear();
         }
     }
 
     /// There is none.
-    pub fn down(&mut self, role: Role, why: Trouble) {
+    pub fn down(&mut self, role: Role, why: Trouble, now: Duration) {
+        let short = self.up_since.remove(&role).is_some_and(|since| now < since + SETTLED);
+        let why = if short {
+            Trouble {
+                text: SHORT.into(),
+                to_do: "run `coilsight-agent doctor`: some brokers hang up on a client that may not publish what it \
+                        publishes; if it finds nothing, another client uses this broker.client_id"
+                    .into(),
+                ..why
+            }
+        } else {
+            why
+        };
         self.set_as(&connection(role), why);
-        self.owed.clear();
+        if role == Role::Line {
+            self.owed.clear();
+        }
     }
 
     /// Rows were taken: there is room.
@@ -93,55 +129,61 @@ impl Health {
         self.clear("Storage");
     }
 
-    /// The broker refuses a subscription.
-    pub fn deaf(&mut self, topic: &str) {
+    /// The broker has answered what a session may listen to.
+    pub fn subscribed(&mut self, role: Role, refused: &[String]) {
+        let key = format!("deaf {role:?}");
+        if refused.is_empty() {
+            self.clear(&key);
+            return;
+        }
+        let topics = refused.join(", ");
         self.set_as(
-            &format!("deaf {topic}"),
+            &key,
             Trouble {
                 topic: Subject::Broker,
-                text: format!("the broker does not let this agent listen to {topic}"),
+                text: format!("the broker does not let this agent listen to {topics}"),
                 to_do: format!(
-                    "allow this agent's user to read {topic} at the broker, then restart the agent"
+                    "allow this agent's user to read {topics} at the broker, then restart the agent"
                 ),
             },
         );
     }
 
     /// The broker has taken something: if it is on an own topic that we hear, it must come back.
-    pub fn published(&mut self, topic: &str, now: Duration) {
+    pub fn published(&mut self, topic: &str, listened: Duration) {
         if self.check_echo {
             // An echo may overtake its confirmation: then less than nothing is owed.
-            let (owed, since) = self.owed.entry(topic.to_owned()).or_insert((0, now));
+            let (owed, since) = self.owed.entry(topic.to_owned()).or_insert((0, listened));
             *owed += 1;
             if *owed == 1 {
-                *since = now;
+                *since = listened;
             }
         }
     }
 
     /// It came back.
-    pub fn echo(&mut self, topic: &str, now: Duration) {
-        let (owed, since) = self.owed.entry(topic.to_owned()).or_insert((0, now));
-        (*owed, *since) = (*owed - 1, now);
+    pub fn echo(&mut self, topic: &str, listened: Duration) {
+        let (owed, since) = self.owed.entry(topic.to_owned()).or_insert((0, listened));
+        (*owed, *since) = (*owed - 1, listened);
         self.clear(&format!("no echo {topic}"));
     }
 
-    /// Looks after what goes wrong without a word.
-    pub fn look(&mut self, line: &Line, now: Duration, wall: Option<Timestamp>, connected: bool) {
+    /// Looks after what goes wrong without a word. `listened` is the line's time.
+    pub fn look(&mut self, line: &Line, now: Duration, listened: Duration, wall: Option<Timestamp>) {
         let topics = &line.config().topics;
         let heard = [topics.full(&topics.status), topics.full(&topics.assessment)];
         self.owed.retain(|topic, _| heard.contains(topic));
-        let late = |(owed, since): &(i64, Duration)| *owed > 0 && now >= *since + ECHO_WITHIN;
+        let late = |(owed, since): &(i64, Duration)| *owed > 0 && listened >= *since + ECHO_WITHIN;
         let late: Vec<String> = self.owed.iter().filter(|(_, o)| late(o)).map(|(t, _)| t.clone()).collect();
-        for topic in late.into_iter().filter(|_| connected) {
+        for topic in late {
             self.set_as(
                 &format!("no echo {topic}"),
                 Trouble {
                     topic: Subject::Broker,
                     text: format!("the broker takes what this agent publishes to {topic} and passes nothing on"),
                     to_do: format!(
-                        "allow this agent's user to write {topic} at the broker; if it may write but not read it, set \
-                         broker.check_echo = false"
+                        "allow this agent's user to write {topic} at the broker, and to read it; if it may write but \
+                         must not read, set broker.check_echo = false; `coilsight-agent doctor` tells which"
                     ),
                 },
             );
@@ -150,6 +192,11 @@ impl Health {
             return;
         }
         self.looked = Some(now);
+        let settled = |(_, since): &(&Role, &Duration)| now >= **since + SETTLED;
+        let settled: Vec<Role> = self.up_since.iter().filter(settled).map(|(role, _)| *role).collect();
+        for role in settled {
+            self.clear(&connection(role));
+        }
         self.look_at_archive(line);
         if wall.is_none() {
             self.set_as(

@@ -58,6 +58,7 @@ fn a_session_that_the_broker_forgot_is_told_until_somebody_knows() {
     let mut bench = Bench::new();
     bench.up(false);
     assert_eq!(bench.on("notification").len(), 0, "the first time there is nothing to forget");
+    bench.step(vec![], 10);
     bench.down();
     bench.up(false);
     let told = bench.on("notification");
@@ -114,8 +115,8 @@ fn a_broker_that_passes_nothing_on_is_noticed() {
     bench.step(vec![Event::Echo { topic: "plant/gl2/status".into() }], 5);
     bench.coil("X", SIX, false);
     bench.confirm();
-    bench.step(vec![Event::Echo { topic: "plant/gl2/status".into() }], 10);
-    bench.step(vec![], 11);
+    bench.step(vec![Event::Echo { topic: "plant/gl2/status".into() }], 5);
+    (0..4).for_each(|_| bench.step(vec![], 5));
     let said = health(&bench);
     assert!(said.contains("plant/gl2/assessment") && !said.contains("to plant/gl2/status"), "{said}");
     bench.step(vec![Event::Echo { topic: "plant/gl2/assessment".into() }], 1);
@@ -123,15 +124,36 @@ fn a_broker_that_passes_nothing_on_is_noticed() {
 }
 
 #[test]
-fn a_refused_topic_and_a_lost_broker_are_in_the_health() {
+fn refused_topics_and_a_lost_broker_are_in_the_health_once_each() {
     let mut bench = Bench::new();
     bench.up(false);
-    bench.step(vec![Event::Deaf { topic: "plant/gl2/gauge".into() }], 0);
-    assert!(health(&bench).contains("does not let this agent listen to plant/gl2/gauge"));
+    let refused = ["plant/gl2/gauge", "plant/gl2/coil/end"].map(String::from).to_vec();
+    bench.step(vec![Event::Subscribed { role: Role::Line, refused }], 0);
+    let said = health(&bench);
+    assert!(said.contains("does not let this agent listen to plant/gl2/gauge, plant/gl2/coil/end"), "{said}");
+    bench.step(vec![], 10);
     bench.down();
-    assert!(health(&bench).contains("gone"));
+    assert_eq!(health(&bench).matches("gone").count(), 1, "both sessions, one trouble");
     bench.up(true);
     assert!(!health(&bench).contains("gone"));
+    bench.step(vec![Event::Subscribed { role: Role::Line, refused: Vec::new() }], 0);
+    assert_eq!(health(&bench), "");
+}
+
+#[test]
+fn connections_that_do_not_last_are_one_trouble_until_one_does() {
+    let mut bench = Bench::new();
+    for _ in 0..3 {
+        bench.up(true);
+        bench.step(vec![], 2);
+        assert!(bench.station.health.fresh().is_empty(), "told when it began, and no more");
+        bench.down();
+        assert_eq!(health(&bench).matches("soon after it begins").count(), 1, "{}", health(&bench));
+    }
+    bench.up(true);
+    assert!(health(&bench).contains("soon after it begins"), "not over yet");
+    (0..3).for_each(|_| bench.step(vec![], 5));
+    assert_eq!(health(&bench), "");
 }
 
 #[test]
