@@ -102,9 +102,14 @@ impl Agent {
 
     /// Waits until its log holds a text.
     pub fn until_logged(&self, text: &str) {
+        self.until_logged_times(text, 1);
+    }
+
+    /// Waits until its log holds a text so many times.
+    pub fn until_logged_times(&self, text: &str, times: usize) {
         let until = Instant::now() + PATIENCE;
-        while !self.log().contains(text) {
-            assert!(Instant::now() < until, "not in the log: {text}\n{}", self.log());
+        while self.log().matches(text).count() < times {
+            assert!(Instant::now() < until, "not {times} times in the log: {text}\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -34,6 +34,64 @@ pub fn program(test: &str) -> Option<PathBuf> {
     found
 }
 
+/// Writes a password file into `folder`, for `password_file`.
+pub fn passwords(folder: &Path, users: &[(&str, &str)]) -> PathBuf {
+    let file = folder.join("passwords");
+    let lines: Vec<String> = users.iter().map(|(user, password)| format!("{user}:{password}")).collect();
+    std::fs::write(&file, lines.join("\n") + "\n").expect("a folder to write to");
+    // -U: hash what stands there.
+    let hashed = Command::new("mosquitto_passwd").arg("-U").arg(&file).status();
+    assert!(hashed.is_ok_and(|status| status.success()), "mosquitto_passwd comes with mosquitto");
+    file
+}
+
+/// mosquitto's plugin that refuses a subscription where a file with rules only passes nothing on.
+pub struct DynamicSecurity {
+    library: PathBuf,
+}
+
+/// The plugin, or `None` after saying that `test` is skipped for want of it.
+pub fn dynamic_security(test: &str) -> Option<DynamicSecurity> {
+    program(test)?;
+    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/local/lib"];
+    let files = folders.map(|folder| Path::new(folder).join("mosquitto_dynamic_security.so"));
+    let found = files.into_iter().find(|file| file.exists());
+    if found.is_none() {
+        skip::say(test, "mosquitto's dynamic security plugin is not installed; apt-get install mosquitto");
+    }
+    found.map(|library| DynamicSecurity { library })
+}
+
+impl DynamicSecurity {
+    /// The plugin, for `plugin`.
+    pub fn library(&self) -> &Path {
+        &self.library
+    }
+
+    /// Writes rules into `folder`, for `plugin_opt_config_file`: this user may do everything but listen to these
+    /// topics.
+    pub fn rules(&self, folder: &Path, user: &str, password: &str, deaf_to: &[&str]) -> PathBuf {
+        let file = folder.join("rules.json");
+        let init = Command::new("mosquitto_ctrl")
+            .args(["dynsec", "init"])
+            .arg(&file)
+            .args([user, password])
+            .output();
+        assert!(init.is_ok_and(|output| output.status.success()), "mosquitto_ctrl comes with mosquitto");
+        let text = std::fs::read_to_string(&file).expect("rules");
+        let mut rules: serde_json::Value = serde_json::from_str(&text).expect("rules in JSON");
+        let acl = |kind: &str, topic: &str, allow: bool, priority: i32| serde_json::json!({"acltype": kind, "topic": topic, "allow": allow, "priority": priority});
+        let mut acls: Vec<_> =
+            ["publishClientSend", "publishClientReceive", "subscribePattern", "unsubscribePattern"]
+                .map(|kind| acl(kind, "#", true, 0))
+                .to_vec();
+        acls.extend(deaf_to.iter().map(|topic| acl("subscribeLiteral", topic, false, 1)));
+        rules["roles"][0]["acls"] = acls.into();
+        std::fs::write(&file, rules.to_string()).expect("a folder to write to");
+        file
+    }
+}
+
 impl Mosquitto {
     /// Starts one that keeps sessions and messages in `folder` over an orderly stop, as a plant's does, and lets
     /// anyone in. `None` after saying that `test` is skipped.
