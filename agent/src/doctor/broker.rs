@@ -1,5 +1,8 @@
 //! The way to the broker step by step, the login, and each topic, as another client than the running agent's.
 
+#[cfg(test)]
+mod tests;
+
 use super::Report;
 use super::publish::{self, Answer, TEST};
 use crate::app;
