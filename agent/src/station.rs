@@ -46,7 +46,7 @@ pub enum Act {
         /// Which packet.
         packet: u16,
     },
-    /// More waits than may: hang up, and have it delivered again.
+    /// More came than could wait, and what waited is stored: hang up, and have the rest delivered again.
     HangUp {
         /// Which session.
         role: Role,
@@ -81,16 +81,23 @@ struct Inlet {
     waiting: VecDeque<(Duration, Delivery)>,
     /// Payloads of what waits, bytes.
     bytes: usize,
+    /// More came than may wait: what came since was dropped, and comes again by the next connection.
+    overflowed: bool,
 }
 
-/// Deliveries that wait while nothing can be stored: a broker that sends more without an acknowledgement must keep
-/// them itself.
+/// Deliveries that wait while nothing can be stored. A broker that sends more without an acknowledgement must keep
+/// them itself; the connection stays, for decisions and words go on.
 const MAX_WAITING: usize = 256;
 /// Their payloads, bytes.
 const MAX_WAITING_BYTES: usize = 16 << 20;
 
 impl Inlet {
     fn push_back(&mut self, came: Duration, delivery: Delivery) {
+        // Not acknowledged, so not lost; and nothing after it may be acknowledged before it.
+        self.overflowed |= self.waiting.len() >= MAX_WAITING || self.bytes >= MAX_WAITING_BYTES;
+        if self.overflowed {
+            return;
+        }
         self.bytes += delivery.payload.len();
         self.waiting.push_back((came, delivery));
     }
@@ -108,11 +115,7 @@ impl Inlet {
 
     fn clear(&mut self) {
         self.waiting.clear();
-        self.bytes = 0;
-    }
-
-    fn is_over(&self) -> bool {
-        self.waiting.len() > MAX_WAITING || self.bytes > MAX_WAITING_BYTES
+        (self.bytes, self.overflowed) = (0, false);
     }
 }
 
@@ -175,7 +178,9 @@ impl Station {
         self.take(&mut acts)?;
         for role in [Role::Line, Role::Words] {
             let inlet = self.inlet(role);
-            if inlet.is_over()
+            // All that could wait is stored: the rest is to be had by connecting again.
+            if inlet.overflowed
+                && inlet.waiting.is_empty()
                 && let Some(generation) = inlet.up.take()
             {
                 inlet.clear();

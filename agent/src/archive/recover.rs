@@ -189,7 +189,8 @@ fn fill(at: &ViewsAt, sources: &Sources<'_>) -> Result<Built> {
     let mut views = Views::empty(at).map_err(doubt)?;
     let mut tally = Tally::default();
     let mut chunk = Vec::new();
-    let mut waiting: HashMap<String, Location> = HashMap::new();
+    // A decision and a word under one name are two things.
+    let mut waiting: HashMap<(bool, String), Location> = HashMap::new();
     let scan = sources.log.scan(sources.sealed, |at, kind, payload| {
         match Record::decode(kind, payload) {
             Some(Record::Decision { decision_id, coil_id, pass_key, segment, .. }) => {
@@ -198,7 +199,7 @@ fn fill(at: &ViewsAt, sources: &Sources<'_>) -> Result<Built> {
                 chunk.push((key::pass(pass_key), place.clone()));
                 chunk.push((key::decision(decision_id), place));
                 chunk.push((key::at(&key::coil(coil_id), at), Vec::new()));
-                waiting.insert(decision_id.to_owned(), at);
+                waiting.insert((true, decision_id.to_owned()), at);
                 if let Ok(segment) = u32::try_from(segment)
                     && segment <= MAX_NUMBER
                 {
@@ -213,13 +214,15 @@ fn fill(at: &ViewsAt, sources: &Sources<'_>) -> Result<Built> {
                 chunk.push((key::feedback(key), key::place(at)));
                 if !about.is_empty() {
                     chunk.push((key::at(&key::words(about), at), Vec::new()));
-                    waiting.insert(key.to_owned(), at);
+                    waiting.insert((false, key.to_owned()), at);
                 }
             }
             Some(Record::Receipts { ids }) => {
                 for id in ids.iter() {
                     tally.counts.receipts += 1;
-                    waiting.remove(id);
+                    for kind in [true, false] {
+                        waiting.remove(&(kind, id.to_owned()));
+                    }
                 }
             }
             None => tally.counts.unknown += 1,

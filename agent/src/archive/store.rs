@@ -230,16 +230,15 @@ impl Store {
         let mut taken = Vec::new();
         for id in ids {
             let decision = self.find_decision(id)?.map(|(at, _)| at);
-            let place = match decision {
-                None => self.find_feedback(id)?.map(|(at, _)| at),
-                found => found,
-            };
-            let Some(at) = place else {
+            let feedback = self.find_feedback(id)?.map(|(at, _)| at);
+            if decision.is_none() && feedback.is_none() {
                 return Err(Error::UnknownDecision { decision_id: (*id).to_owned() });
-            };
-            let waiting = key::at(key::OUTBOX, at);
-            if self.view(|views| views.get(&waiting))?.is_some() {
-                taken.push((*id, waiting));
+            }
+            for at in decision.into_iter().chain(feedback) {
+                let waiting = key::at(key::OUTBOX, at);
+                if self.view(|views| views.get(&waiting))?.is_some() {
+                    taken.push((*id, waiting));
+                }
             }
         }
         if taken.is_empty() {

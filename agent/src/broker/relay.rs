@@ -11,8 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 
+/// Requests that may wait for the client to send them.
+const BEHIND: usize = 16;
 /// After writing failed, what the broker said before is still read, but not for longer.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The first packet that comes from a broker: CONNACK, the packet type in the upper half of the first byte.
@@ -29,12 +31,13 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Carries what goes through `stream`, an open way to `broker`. Each publication that comes takes a permit of
-    /// `window`, and nothing more is read without.
+    /// Carries what goes through `stream`, an open way to `broker`. While more requests than [`BEHIND`] wait for the
+    /// client to send them, nothing more is read for it: rumqttc sends one between two reads of ten packets, and would
+    /// fall ever further behind a broker that sends without end.
     pub fn start(
         stream: Box<dyn Stream>,
         guard: Guard,
-        window: Arc<Semaphore>,
+        requests: watch::Receiver<usize>,
         broker: &Broker,
     ) -> io::Result<Self> {
         let (listener, name) = inside()?;
@@ -42,7 +45,7 @@ impl Relay {
         let (broker, note) = (broker.clone(), Arc::clone(&broken));
         let task = tokio::spawn(async move {
             let Ok(mut socket) = accept(&listener).await else { return };
-            let fault = carry(&mut socket, stream, guard, &window, &broker).await;
+            let fault = carry(&mut socket, stream, guard, requests, &broker).await;
             // Noted before the client hears that the connection is gone, so that it finds it.
             *note.lock().unwrap_or_else(PoisonError::into_inner) = fault;
             drop(socket);
@@ -92,7 +95,7 @@ async fn carry(
     socket: &mut UnixStream,
     stream: Box<dyn Stream>,
     mut guard: Guard,
-    window: &Semaphore,
+    mut requests: watch::Receiver<usize>,
     broker: &Broker,
 ) -> Option<LinkError> {
     let (mut from_us, mut to_us) = socket.split();
@@ -114,11 +117,8 @@ async fn carry(
                 return Ok(());
             }
             out.clear();
-            for _ in 0..guard.take_publications() {
-                // Never closed while this connection lives.
-                let Ok(permit) = window.acquire().await else { return Ok(()) };
-                permit.forget();
-            }
+            // An error means that nobody counts: then nothing waits.
+            let _ = requests.wait_for(|waiting| *waiting <= BEHIND).await;
         }
     };
     let outward = async {

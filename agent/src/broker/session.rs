@@ -21,17 +21,13 @@ use rumqttc::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 /// Publications that the broker has not confirmed: more are refused by [`Command::Publish`]'s sender.
 pub const MAX_IN_FLIGHT: usize = 8;
-
-/// Publications of the broker that are not acknowledged: with more, nothing more is read, whatever the broker's own
-/// window is. Else acknowledgements, which rumqttc sends between two reads, would fall ever further behind.
-const WINDOW: usize = 64;
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -217,8 +213,8 @@ impl Session {
     ) -> Result<(Connection<'_>, EventLoop), Ended> {
         let stream = link::open(&self.broker).await?;
         let guard = Guard::new(self.max_payload + 1);
-        let window = Arc::new(Semaphore::new(WINDOW));
-        let relay = Relay::start(stream, guard, Arc::clone(&window), &self.broker).map_err(Ended::Inside)?;
+        let (requests, waiting) = watch::channel(0);
+        let relay = Relay::start(stream, guard, waiting, &self.broker).map_err(Ended::Inside)?;
         let mut options = MqttOptions::new(&self.client_id, relay.name(), 0);
         options
             .set_transport(Transport::Unix)
@@ -235,7 +231,7 @@ impl Session {
         }
         let (client, mut eventloop) = AsyncClient::new(options, REQUESTS);
         eventloop.network_options.set_connection_timeout(self.broker.keep_alive().as_secs());
-        let connection = Connection { session: self, generation, client, window, relay };
+        let connection = Connection { session: self, generation, client, requests, relay };
         let known = match eventloop.poll().await {
             Ok(rumqttc::Event::Incoming(Incoming::ConnAck(welcome))) => welcome.session_present,
             Ok(_) => return Err(Ended::Overloaded("another packet than a welcome")),
@@ -260,8 +256,8 @@ struct Connection<'a> {
     session: &'a Session,
     generation: u64,
     client: AsyncClient,
-    /// How much more the broker may send before something is acknowledged.
-    window: Arc<Semaphore>,
+    /// How many acknowledgements wait for rumqttc to send them.
+    requests: watch::Sender<usize>,
     /// Carries its bytes.
     relay: Relay,
 }
@@ -314,6 +310,7 @@ impl Connection<'_> {
                     return Some(Ended::Overloaded("too much waits"));
                 }
                 Some(Command::Acknowledge { generation, packet }) if generation == self.generation => {
+                    self.requests.send_modify(|waiting| *waiting += 1);
                     self.client.try_ack(&acknowledged(packet))
                 }
                 Some(Command::Publish { generation, publication: p }) if generation == self.generation => {
@@ -348,7 +345,7 @@ impl Connection<'_> {
                     None
                 }
                 rumqttc::Event::Outgoing(Outgoing::PubAck(_)) => {
-                    self.window.add_permits(1);
+                    self.requests.send_modify(|waiting| *waiting = waiting.saturating_sub(1));
                     None
                 }
                 rumqttc::Event::Incoming(Incoming::PubAck(ack)) => {

@@ -10,9 +10,8 @@ use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 
 /// What is published: harmless to whoever hears it.
 pub(super) const TEST: &[u8] =
@@ -68,10 +67,10 @@ async fn connect(
     client_id: &str,
 ) -> Result<(Relay, AsyncClient, EventLoop), String> {
     let stream = link::open(broker).await.map_err(|error| chain(&error))?;
-    // It listens to nothing.
-    let window = Arc::new(Semaphore::new(1));
+    // It acknowledges nothing.
+    let (_, waiting) = watch::channel(0);
     let relay =
-        Relay::start(stream, Guard::new(64 << 10), window, broker).map_err(|error| error.to_string())?;
+        Relay::start(stream, Guard::new(64 << 10), waiting, broker).map_err(|error| error.to_string())?;
     let mut options = MqttOptions::new(client_id, relay.name(), 0);
     options
         .set_transport(Transport::Unix)

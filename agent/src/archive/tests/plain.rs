@@ -162,3 +162,25 @@ fn another_format_is_not_touched() {
     let error = open(&disk, roomy()).unwrap_err();
     assert!(error.to_string().contains("coilsight-archive 2"), "{error}");
 }
+
+#[test]
+fn a_decision_and_a_word_under_one_name_both_leave_the_outbox() {
+    let disk = SimDisk::new();
+    let sample = Sample::new(0);
+    {
+        let (archive, _) = open(&disk, roomy()).unwrap();
+        archive.decide(sample.new_decision()).unwrap();
+        archive.feedback(&sample.id, Some(&sample.id), b"word").unwrap();
+        assert_eq!(
+            (archive.outbox(9).unwrap().len(), archive.feedback_on(&sample.id).unwrap().len()),
+            (2, 1)
+        );
+    }
+    let (archive, _) = open(&disk, roomy()).unwrap();
+    assert_eq!(archive.outbox(9).unwrap().len(), 2, "after a start over the log too");
+    archive.receipts(&[&sample.id]).unwrap();
+    assert_eq!(archive.outbox_len(9).unwrap(), 0);
+    drop(archive);
+    let (archive, _) = open(&disk, roomy()).unwrap();
+    assert_eq!(archive.outbox_len(9).unwrap(), 0);
+}

@@ -173,16 +173,17 @@ fn a_broker_that_sends_without_end_must_keep_what_cannot_be_stored() {
     let mut bench = Bench::new();
     bench.up(false);
     bench.disk.set_capacity(Some(bench.disk.used()));
-    for i in 0..300 {
+    for i in 0..400 {
         let event = bench.delivery(Role::Line, "coil/start", &start(&format!("X{i}"), SIX));
         bench.step(vec![event], 0);
-        if !bench.hung_up.is_empty() {
-            break;
-        }
     }
-    assert_eq!(bench.hung_up, [1]);
-    assert_eq!(bench.acknowledged, [0u16; 0], "all of it comes again");
-    assert!(bench.station.rows.waiting.is_empty());
+    assert_eq!(bench.station.rows.waiting.len(), MAX_WAITING);
+    assert_eq!((&bench.hung_up[..], &bench.acknowledged[..]), (&[][..], &[][..]), "the connection stays");
+    bench.disk.set_capacity(None);
+    (0..20).for_each(|_| bench.step(vec![], 1));
+    let kept: Vec<u16> = (1..=MAX_WAITING as u16).collect();
+    assert_eq!(bench.acknowledged, kept, "in order, and nothing behind what was dropped");
+    assert_eq!(bench.hung_up, [1], "the rest is to be had by connecting again");
 }
 
 /// A message that nobody can tell whose it is counts for every open coil, and once, however often it is refused.
