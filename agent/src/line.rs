@@ -300,7 +300,7 @@ impl Line {
     fn due(&self) -> Option<CoilId> {
         let silent = |pass: &OpenPass| self.now.elapsed.saturating_sub(pass.heard);
         let is_due = |pass: &OpenPass| {
-            if pass.end.is_some() {
+            if pass.end.is_some() || pass.given.is_some() {
                 return silent(pass) >= Duration::from_secs(self.config.late_rows_s);
             }
             let later = self.step > pass.step && self.later_progress(pass);

@@ -317,8 +317,16 @@ impl Line {
         }
     }
 
+    /// Closes a pass that lacks nothing. Where its decision finds no room it is closed later, as one is that waits
+    /// for rows: what was heard of it is stored, and must not be heard again for that.
     fn close_if_complete(&mut self, id: &CoilId) -> Result<()> {
-        if self.open.get(id).is_some_and(OpenPass::is_complete) { self.close(id) } else { Ok(()) }
+        if !self.open.get(id).is_some_and(OpenPass::is_complete) {
+            return Ok(());
+        }
+        match self.close(id) {
+            Err(error) if error.is_full() => Ok(()),
+            done => done,
+        }
     }
 
     /// Takes up a pass that an earlier run left open, from its journal.
