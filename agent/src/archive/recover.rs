@@ -212,7 +212,10 @@ fn fill(at: &ViewsAt, sources: &Sources<'_>) -> Result<Built> {
             Some(Record::Feedback { key, about, .. }) => {
                 tally.counts.feedback += 1;
                 chunk.push((key::feedback(key), key::place(at)));
-                if !about.is_empty() {
+                // Of two words under one key (the first could not be read for a while) the last is what is meant.
+                if about.is_empty() {
+                    waiting.remove(&(false, key.to_owned()));
+                } else {
                     chunk.push((key::at(&key::words(about), at), Vec::new()));
                     waiting.insert((false, key.to_owned()), at);
                 }

@@ -135,6 +135,25 @@ fn a_file_with_a_far_number_is_a_gap_by_itself() {
     assert!(!super::exists(&disk, "log/00000002.log"));
 }
 
+/// What was lost for a while and said again is there twice: its receipt must still end its waiting.
+#[test]
+fn a_word_that_comes_back_leaves_the_outbox() {
+    let (disk, archive, ends) = filled(1);
+    archive.feedback("w", Some("d-0"), b"{}").unwrap();
+    archive.decide(Sample::new(1).new_decision()).unwrap();
+    drop(archive);
+    let rot = |bytes: &mut Vec<u8>| bytes[ends[1] as usize + 12] ^= 1;
+    disk.spoil(LOG, rot);
+    let (archive, recovery) = open(&disk, roomy()).unwrap();
+    assert_eq!(recovery.gaps.len(), 1);
+    archive.feedback("w", None, b"{}").unwrap();
+    drop(archive);
+    disk.spoil(LOG, rot);
+    let (archive, _) = open(&disk, roomy()).unwrap();
+    archive.receipts(&["d-0", "d-1", "w"]).unwrap();
+    assert_eq!(archive.outbox(9).unwrap(), []);
+}
+
 /// The views were the last to know the pass: it must not be decided again.
 #[test]
 fn a_decision_that_rots_while_running_is_not_made_again() {
