@@ -1,7 +1,7 @@
 //! Garbage, messages of 10 MiB, a thousand open coils, ids without end: memory stays within bounds, and the good
 //! coils among them are judged.
 
-use super::{assessments, full, player, runtime, undisturbed};
+use super::{assessments, full, online, player, runtime, undisturbed};
 use coilsight_models::message::Topics;
 use coilsight_tests::agent::Agent;
 use coilsight_tests::broker::Mosquitto;
@@ -40,6 +40,7 @@ fn a_flood_takes_no_more_memory_than_it_may_and_good_coils_are_judged() {
     let began = Instant::now();
     let (heard, sent) = runtime().block_on(async {
         let mut ear = listener::listen(&player(port, "listener", 0.0), &Topics::default()).await.unwrap();
+        online(&mut ear).await;
         // One gateway: good coils among the flood, in the order in which they come.
         let mixed = flood.among(&good);
         let sent = player(port, "gateway", 0.0).play(&mixed, &mut |_| {}).await;

@@ -1,6 +1,6 @@
 //! A broker that loses what it had in memory: the gap is told, and the coil goes to a person.
 
-use super::{decided, on, player, runtime};
+use super::{decided, on, online, player, runtime};
 use coilsight_models::message::Topics;
 use coilsight_tests::agent::Agent;
 use coilsight_tests::broker::Mosquitto;
@@ -23,7 +23,10 @@ fn a_broker_that_crashes_with_its_memory_is_a_gap_and_the_coil_a_persons() {
         runtime().block_on(player(broker_port(&broker), "gateway", 0.0).play(plan, &mut |_| {}))
     };
     agent.start();
-    agent.until_logged("connected to the broker");
+    runtime().block_on(async {
+        let mut ear = listener::listen(&player(broker.port, "early", 0.0), &Topics::default()).await.unwrap();
+        online(&mut ear).await;
+    });
     send(&part(0, 3));
     // The agent is away, and the broker holds two batches for it when it crashes.
     assert!(agent.stop().success());

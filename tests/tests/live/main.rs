@@ -11,13 +11,14 @@ use coilsight_agent::archive::{Archive, Limits, RealDisk};
 use coilsight_models::message::Topics;
 use coilsight_models::message::assessment::Assessment;
 use coilsight_tests::gateway::check::{self, Decisions, Told};
-use coilsight_tests::gateway::listener::Heard;
+use coilsight_tests::gateway::listener::{Ear, Heard};
 use coilsight_tests::gateway::plan::Plan;
 use coilsight_tests::gateway::player::Player;
 use coilsight_tests::{golden_bundle, programs};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Whether the long forms run.
 fn full() -> bool {
@@ -59,6 +60,13 @@ fn archived(state: &Path) -> Decisions {
     assert_eq!(archive.outbox_len(10).unwrap(), 0, "something was never confirmed");
     archive.close().unwrap();
     decisions
+}
+
+/// Waits until the agent says that it is there: what is sent from now on finds its session.
+async fn online(ear: &mut Ear) {
+    let online =
+        |heard: &[Heard]| on(heard, "status").last().is_some_and(|status| status["state"] == "online");
+    assert!(ear.until(Duration::from_mins(1), online).await, "the agent does not come");
 }
 
 fn assessments() -> String {

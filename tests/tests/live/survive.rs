@@ -1,7 +1,7 @@
 //! Agent and broker are killed, stopped and started at random moments, and the views are removed or damaged in
 //! between: the decisions are those of an undisturbed replay, each once.
 
-use super::{archived, assessments, decided, full, player, runtime, undisturbed};
+use super::{archived, assessments, decided, full, online, player, runtime, undisturbed};
 use coilsight_models::message::Topics;
 use coilsight_tests::agent::Agent;
 use coilsight_tests::broker::Mosquitto;
@@ -92,6 +92,7 @@ fn run(test: &str, trial: &Trial) {
     let moments: Vec<usize> = self::strikes(trial, plan.messages.len()).iter().map(|(at, _)| *at).collect();
     let (ear, sent) = runtime().block_on(async {
         let mut ear = listener::listen(&player(port, "listener", 0.0), &Topics::default()).await.unwrap();
+        online(&mut ear).await;
         let mut next = 0;
         let sent = player(port, "gateway", trial.speed)
             .play(plan, &mut |done| {

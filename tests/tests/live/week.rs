@@ -1,6 +1,6 @@
 //! A week of the line's time: memory, file handles and disk stay as they are.
 
-use super::{decided, full, player, runtime};
+use super::{decided, full, online, player, runtime};
 use coilsight_models::message::Topics;
 use coilsight_tests::agent::Agent;
 use coilsight_tests::broker::Mosquitto;
@@ -29,6 +29,7 @@ fn a_week_leaves_memory_handles_and_disk_as_they_were() {
     let mut table = Vec::new();
     runtime().block_on(async {
         let mut ear = listener::listen(&player(port, "listener", 0.0), &Topics::default()).await.unwrap();
+        online(&mut ear).await;
         for seed in 1..=days() {
             let plan = Plan::short_coils(coils, "plant/gl2", seed);
             player(port, &format!("gateway-{seed}"), 0.0).play(&plan, &mut |_| {}).await;
