@@ -1,13 +1,22 @@
 //! Two-dimensional convolution on `[batch, height, width, channels]`, weights `[kh, kw, in, out]`.
 
 use super::kernel::conv::{backward, column_sums, forward};
-use super::kernel::geometry::Geometry;
+use super::kernel::geometry::{Geometry, Pads};
 use super::kernel::view::{slice, tensor_like, with};
 use super::params::Builder;
 use super::{Pass, seen};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, Var};
 
-/// Sizes of a convolution layer; pairs are (height, width). Padding is with zeros, the same at both ends.
+/// Zeros around a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    /// (height, width), the same at both ends.
+    Both((usize, usize)),
+    /// As many as make the output `ceil(size / stride)`, an odd one below and to the right (TensorFlow's `SAME`).
+    Same,
+}
+
+/// Sizes of a convolution layer; pairs are (height, width).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvShape {
     /// Input channels.
@@ -18,14 +27,37 @@ pub struct ConvShape {
     pub kernel: (usize, usize),
     /// Step of the window.
     pub stride: (usize, usize),
-    /// Zeros added at each end.
-    pub padding: (usize, usize),
+    /// Zeros around the map.
+    pub padding: Padding,
+    /// Into how many groups the channels are split, each of which sees its own input alone; as many as channels for a depthwise
+    /// convolution.
+    pub groups: usize,
 }
 
 impl ConvShape {
     /// Stride 1 and the padding that keeps the size of the map (for odd kernels).
     pub fn same(input: usize, output: usize, kernel: (usize, usize)) -> Self {
-        Self { input, output, kernel, stride: (1, 1), padding: (kernel.0 / 2, kernel.1 / 2) }
+        let padding = Padding::Both((kernel.0 / 2, kernel.1 / 2));
+        Self { input, output, kernel, stride: (1, 1), padding, groups: 1 }
+    }
+
+    /// One filter for each of `channels`.
+    pub fn depthwise(channels: usize, kernel: (usize, usize), stride: (usize, usize)) -> Self {
+        Self { stride, groups: channels, ..Self::same(channels, channels, kernel) }
+    }
+
+    /// The zeros around a map of `size`.
+    pub fn pads(&self, size: (usize, usize)) -> Pads {
+        match self.padding {
+            Padding::Both(padding) => Pads::both(padding),
+            Padding::Same => Pads::same(size, self.kernel, self.stride),
+        }
+    }
+
+    /// `[kh, kw, input / groups, output]`, and the values that each output sees.
+    pub fn weight(&self) -> ([usize; 4], usize) {
+        let input = self.input / self.groups;
+        ([self.kernel.0, self.kernel.1, input, self.output], self.kernel.0 * self.kernel.1 * input)
     }
 }
 
@@ -45,9 +77,10 @@ pub struct Conv2d {
 impl Conv2d {
     /// He-initialised weights `NAME.weight` and, if asked, a zero bias `NAME.bias`.
     pub fn new(builder: &mut Builder, name: &str, shape: ConvShape, bias: bool) -> Result<Self> {
-        let ConvShape { input, output, kernel: (kh, kw), .. } = shape;
-        let weight = builder.he(&format!("{name}.weight"), &[kh, kw, input, output], kh * kw * input)?;
-        let bias = if bias { Some(builder.constant(&format!("{name}.bias"), output, 0.0)?) } else { None };
+        let (dims, fan_in) = shape.weight();
+        let weight = builder.he(&format!("{name}.weight"), &dims, fan_in)?;
+        let constant = |b: &mut Builder| b.constant(&format!("{name}.bias"), shape.output, 0.0);
+        let bias = bias.then(|| constant(builder)).transpose()?;
         Ok(Self { shape, weight, bias, trainable: true })
     }
 
@@ -55,18 +88,19 @@ impl Conv2d {
     pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
         let tracked = pass.is_train() && self.trainable;
         let bias = self.bias.as_ref().map(|b| seen(b, tracked));
-        conv2d(x, &seen(&self.weight, tracked), bias.as_ref(), self.shape.stride, self.shape.padding)
+        let (_, h, w, _) = x.dims4()?;
+        conv2d(x, &seen(&self.weight, tracked), bias.as_ref(), self.shape.stride, self.shape.pads((h, w)))
     }
 }
 
 struct ConvOp {
     stride: (usize, usize),
-    padding: (usize, usize),
+    pads: Pads,
 }
 
 impl ConvOp {
     fn geometry(&self, x: &Shape, w: &Shape) -> Result<Geometry> {
-        Geometry::new(x.dims(), w.dims(), self.stride, self.padding)
+        Geometry::new(x.dims(), w.dims(), self.stride, self.pads)
     }
 
     fn run(
@@ -163,12 +197,12 @@ pub fn conv2d(
     weight: &Tensor,
     bias: Option<&Tensor>,
     stride: (usize, usize),
-    padding: (usize, usize),
+    pads: Pads,
 ) -> Result<Tensor> {
     let (x, weight) = (x.contiguous()?, weight.contiguous()?);
     match bias {
-        Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, ConvOp { stride, padding }),
-        None => x.apply_op2(&weight, ConvOp { stride, padding }),
+        Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, ConvOp { stride, pads }),
+        None => x.apply_op2(&weight, ConvOp { stride, pads }),
     }
 }
 
@@ -224,7 +258,7 @@ mod tests {
             let (x, w, b) = tensors(case);
             let bias = b.to_vec1::<f32>().expect("values");
             for (b, bias) in [(Some(&b), bias.clone()), (None, vec![0.0; bias.len()])] {
-                let y = conv2d(&x, &w, b, stride, padding).expect("convolution");
+                let y = conv2d(&x, &w, b, stride, Pads::both(padding)).expect("convolution");
                 let got = y.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
                 let want = plain(&x, &w, &bias, stride, padding);
                 assert_eq!(got.len(), want.len());
@@ -237,9 +271,11 @@ mod tests {
     fn gradients_agree_with_differences() {
         for (case, &(.., stride, padding)) in CASES.iter().enumerate() {
             let (x, w, b) = tensors(case);
-            check(&format!("conv {case}"), &[&x, &w], |v| conv2d(&v[0], &v[1], None, stride, padding));
+            check(&format!("conv {case}"), &[&x, &w], |v| {
+                conv2d(&v[0], &v[1], None, stride, Pads::both(padding))
+            });
             check(&format!("conv with bias {case}"), &[&x, &w, &b], |v| {
-                conv2d(&v[0], &v[1], Some(&v[2]), stride, padding)
+                conv2d(&v[0], &v[1], Some(&v[2]), stride, Pads::both(padding))
             });
         }
     }
@@ -248,8 +284,9 @@ mod tests {
     fn an_untracked_input_gets_no_gradient() {
         let (x, w, _) = tensors(0);
         let w = Var::from_tensor(&w).expect("var");
-        let grads =
-            conv2d(&x, &w, None, (1, 1), (1, 1)).and_then(|y| y.sum_all()?.backward()).expect("backward");
+        let grads = conv2d(&x, &w, None, (1, 1), Pads::both((1, 1)))
+            .and_then(|y| y.sum_all()?.backward())
+            .expect("backward");
         assert!(grads.get(&x).is_none());
         assert!(grads.get(&w).is_some());
     }
@@ -261,7 +298,7 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("pool");
             pool.install(|| {
                 let (x, w) = (Var::from_tensor(&x).expect("var"), Var::from_tensor(&w).expect("var"));
-                let y = conv2d(&x, &w, None, (1, 1), (1, 1)).expect("convolution");
+                let y = conv2d(&x, &w, None, (1, 1), Pads::both((1, 1))).expect("convolution");
                 let grads = y.sqr().and_then(|y| y.sum_all()?.backward()).expect("backward");
                 [grads.get(&x), grads.get(&w), Some(&y)]
                     .map(|t| t.and_then(|t| t.flatten_all().ok()?.to_vec1::<f32>().ok()).expect("values"))

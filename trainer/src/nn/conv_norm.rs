@@ -7,7 +7,7 @@ use super::activation::Activation;
 use super::batch_norm::{BatchNorm, Statistics};
 use super::conv::ConvShape;
 use super::kernel::conv::{backward, forward};
-use super::kernel::geometry::Geometry;
+use super::kernel::geometry::{Geometry, Pads};
 use super::kernel::norm::Moments;
 use super::kernel::view::{slice, tensor_like, with};
 use super::params::Builder;
@@ -29,9 +29,9 @@ pub struct ConvNorm {
 impl ConvNorm {
     /// `NAME.conv.weight`, He-initialised, and `NAME.norm.*` as in [`BatchNorm::new`].
     pub fn new(builder: &mut Builder, name: &str, shape: ConvShape, activation: Activation) -> Result<Self> {
-        let ConvShape { input, output, kernel: (kh, kw), .. } = shape;
-        let weight = builder.he(&format!("{name}.conv.weight"), &[kh, kw, input, output], kh * kw * input)?;
-        let norm = BatchNorm::new(builder, &format!("{name}.norm"), output, activation)?;
+        let (dims, fan_in) = shape.weight();
+        let weight = builder.he(&format!("{name}.conv.weight"), &dims, fan_in)?;
+        let norm = BatchNorm::new(builder, &format!("{name}.norm"), shape.output, activation)?;
         Ok(Self { shape, weight, norm })
     }
 
@@ -45,7 +45,7 @@ impl ConvNorm {
             &affine,
             ConvNormOp {
                 stride: self.shape.stride,
-                padding: self.shape.padding,
+                pads: self.shape.pads((x.dim(1)?, x.dim(2)?)),
                 relu: self.norm.activation == Activation::Relu,
                 keep: pass.is_train() && (tracked || x.track_op()),
                 statistics,
@@ -59,7 +59,7 @@ impl ConvNorm {
 
 struct ConvNormOp {
     stride: (usize, usize),
-    padding: (usize, usize),
+    pads: Pads,
     relu: bool,
     /// Whether gradients may be asked for.
     keep: bool,
@@ -82,7 +82,7 @@ impl CustomOp3 for ConvNormOp {
         affine: &CpuStorage,
         la: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let g = Geometry::new(lx.dims(), lw.dims(), self.stride, self.padding)?;
+        let g = Geometry::new(lx.dims(), lw.dims(), self.stride, self.pads)?;
         let (x, w, affine) = (slice(x, lx)?, slice(w, lw)?, slice(affine, la)?);
         if affine.len() != 2 * g.output {
             candle_core::bail!("batch norm of {} channels on {} channels", affine.len() / 2, g.output);
@@ -117,7 +117,7 @@ impl CustomOp3 for ConvNormOp {
         _: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let g = Geometry::new(x.dims(), w.dims(), self.stride, self.padding)?;
+        let g = Geometry::new(x.dims(), w.dims(), self.stride, self.pads)?;
         let Some(convolved) = self.convolved.get() else {
             candle_core::bail!("a block that ran for evaluation has no gradient");
         };

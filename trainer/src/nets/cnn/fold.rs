@@ -73,7 +73,7 @@ fn fold_conv(conv: &ConvNorm) -> Result<FoldedConv> {
         input: shape.input,
         kernel: shape.kernel,
         stride: shape.stride,
-        padding: shape.padding,
+        padding: shape.pads((1, 1)).before,
         relu: conv.norm.activation == Activation::Relu,
     })
 }

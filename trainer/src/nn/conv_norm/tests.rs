@@ -1,5 +1,5 @@
 use super::*;
-use crate::nn::conv::conv2d;
+use crate::nn::conv::{Padding, conv2d};
 use crate::nn::gradcheck::{check_step, values};
 use crate::nn::params::Params;
 use crate::nn::seed::{Purpose, generator};
@@ -20,7 +20,7 @@ fn rng() -> ChaCha8Rng {
 
 fn block(case: usize, activation: Activation) -> (ConvNorm, Tensor) {
     let (batch, (h, w), (input, output), kernel, stride, padding) = CASES[case];
-    let shape = ConvShape { input, output, kernel, stride, padding };
+    let shape = ConvShape { input, output, kernel, stride, padding: Padding::Both(padding), groups: 1 };
     let mut params = Params::default();
     let block =
         ConvNorm::new(&mut Builder::new(&mut params, &mut rng()), "b", shape, activation).expect("block");
@@ -45,7 +45,13 @@ fn is_a_convolution_followed_by_a_norm_in_every_mode() {
                 for train in [true, false] {
                     let mut rng = rng();
                     let pass = if train { Pass::Train(&mut rng) } else { Pass::Eval };
-                    let z = conv2d(&x, &apart.weight, None, apart.shape.stride, apart.shape.padding);
+                    let z = conv2d(
+                        &x,
+                        &apart.weight,
+                        None,
+                        apart.shape.stride,
+                        apart.shape.pads((x.dims()[1], x.dims()[2])),
+                    );
                     let want = z.and_then(|z| apart.norm.forward(&z, &pass)).expect("apart");
                     let got = fused.forward(&x, &pass).expect("fused");
                     assert_eq!(got.dims(), want.dims());
@@ -74,7 +80,14 @@ fn gradients_agree_with_differences() {
                         Statistics::Given(vec![0.1; channels], vec![0.5; channels])
                     };
                     let convolved = OnceLock::new();
-                    let op = ConvNormOp { stride, padding, relu, keep: true, statistics, convolved };
+                    let op = ConvNormOp {
+                        stride,
+                        pads: Pads::both(padding),
+                        relu,
+                        keep: true,
+                        statistics,
+                        convolved,
+                    };
                     v[0].apply_op3(&v[1], &v[2], op)
                 });
             }

@@ -237,6 +237,7 @@ pub fn column_sums(values: &[f32], channels: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::kernel::geometry::Pads;
 
     fn numbers(n: usize, salt: usize) -> Vec<f32> {
         (0..n).map(|i| ((i * 7919 + salt * 31) % 17) as f32 - 8.0).collect()
@@ -253,7 +254,12 @@ mod tests {
         ] {
             for (batch, input, output) in [(1, 2, 3), (19, 3, 24), (40, 1, 2)] {
                 let x_shape = [batch, size.0, size.1, input];
-                let fresh = Geometry::new(&x_shape, &[kernel.0, kernel.1, input, output], stride, padding);
+                let fresh = Geometry::new(
+                    &x_shape,
+                    &[kernel.0, kernel.1, input, output],
+                    stride,
+                    Pads::both(padding),
+                );
                 let fresh = fresh.expect("fits");
                 let (x, w) = (numbers(batch * fresh.image(), 1), numbers(fresh.taps() * output, 2));
                 let dy = numbers(batch * fresh.pixels() * output, 3);

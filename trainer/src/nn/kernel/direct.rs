@@ -7,7 +7,7 @@
 #[allow(unsafe_code)]
 mod avx512;
 
-use super::geometry::Geometry;
+use super::geometry::{Geometry, Pads};
 use std::ops::Range;
 
 /// Values of padded input held at a time: 512 KiB, a quarter of a core's second-level cache.
@@ -32,7 +32,7 @@ pub struct Windows<'a> {
 
 impl Geometry {
     fn padded_size(&self) -> (usize, usize) {
-        (self.size.0 + 2 * self.padding.0, self.size.1 + 2 * self.padding.1)
+        self.pads.around(self.size)
     }
 
     fn padded_image(&self) -> usize {
@@ -46,7 +46,7 @@ impl Geometry {
 
     /// Values of scratch that [`Geometry::windows`] needs for `images` images.
     pub fn padded_values(&self, images: usize) -> usize {
-        if self.padding == (0, 0) { 0 } else { images * self.padded_image() }
+        if self.pads == Pads::NONE { 0 } else { images * self.padded_image() }
     }
 
     /// Where the window of each output pixel of `images` images begins in their padded copies.
@@ -66,13 +66,13 @@ impl Geometry {
     pub fn windows<'a>(&'a self, x: &'a [f32], scratch: &'a mut [f32], starts: &'a [usize]) -> Windows<'a> {
         let images = x.len() / self.image();
         let starts = &starts[..images * self.pixels()];
-        if self.padding == (0, 0) {
+        if self.pads == Pads::NONE {
             return Windows { g: self, padded: x, starts };
         }
         let (row, wide) = (self.size.1 * self.input, self.padded_size().1 * self.input);
         let scratch = &mut scratch[..images * self.padded_image()];
         scratch.fill(0.0);
-        let inner = self.padding.0 * wide + self.padding.1 * self.input;
+        let inner = self.pads.before.0 * wide + self.pads.before.1 * self.input;
         for (x, padded) in x.chunks_exact(self.image()).zip(scratch.chunks_exact_mut(self.padded_image())) {
             for (x, padded) in x.chunks_exact(row).zip(padded[inner..].chunks_mut(wide)) {
                 padded[..row].copy_from_slice(x);
@@ -161,8 +161,13 @@ mod tests {
                 [(3, 16, 2), (16, 24, 3), (2, 1, 1), (1, 33, 2), (5, 48, 1), (9, 64, 2)]
             {
                 let x_shape = [images, size.0, size.1, input];
-                let g = Geometry::new(&x_shape, &[kernel.0, kernel.1, input, output], stride, padding)
-                    .expect("fits");
+                let g = Geometry::new(
+                    &x_shape,
+                    &[kernel.0, kernel.1, input, output],
+                    stride,
+                    Pads::both(padding),
+                )
+                .expect("fits");
                 let (x, w) = (numbers(images * g.image(), 1), numbers(g.taps() * output, 2));
                 let pixels = images * g.pixels();
                 let dy = numbers(pixels * output, 3);
@@ -187,7 +192,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "weights")]
     fn sizes_that_do_not_match_are_refused() {
-        let g = Geometry::new(&[1, 4, 4, 1], &[3, 3, 1, 2], (1, 1), (0, 0)).expect("fits");
+        let g = Geometry::new(&[1, 4, 4, 1], &[3, 3, 1, 2], (1, 1), Pads::NONE).expect("fits");
         let starts = g.window_starts(1);
         g.windows(&[0.0; 16], &mut [], &starts).forward(&[0.0; 17], &mut [0.0; 8]);
     }

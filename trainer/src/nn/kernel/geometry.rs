@@ -3,6 +3,37 @@
 use candle_core::Result;
 use std::ops::Range;
 
+/// Zeros around a map; pairs are (height, width).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pads {
+    /// Above and to the left.
+    pub before: (usize, usize),
+    /// Below and to the right.
+    pub after: (usize, usize),
+}
+
+impl Pads {
+    /// None at all.
+    pub const NONE: Self = Self::both((0, 0));
+
+    /// The same at both ends.
+    pub const fn both(padding: (usize, usize)) -> Self {
+        Self { before: padding, after: padding }
+    }
+
+    /// What makes the output `ceil(size / stride)`, the odd zero below and to the right: TensorFlow's `SAME`.
+    pub fn same(size: (usize, usize), kernel: (usize, usize), stride: (usize, usize)) -> Self {
+        let total = |n: usize, k: usize, s: usize| ((n.div_ceil(s) - 1) * s + k).saturating_sub(n);
+        let (h, w) = (total(size.0, kernel.0, stride.0), total(size.1, kernel.1, stride.1));
+        Self { before: (h / 2, w / 2), after: (h - h / 2, w - w / 2) }
+    }
+
+    /// Height and width of a map of `size` with these zeros around it.
+    pub fn around(&self, size: (usize, usize)) -> (usize, usize) {
+        (self.before.0 + size.0 + self.after.0, self.before.1 + size.1 + self.after.1)
+    }
+}
+
 /// A convolution's sizes; pairs are (height, width).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
@@ -12,7 +43,7 @@ pub struct Geometry {
     pub output: usize,
     pub kernel: (usize, usize),
     pub stride: (usize, usize),
-    pub padding: (usize, usize),
+    pub pads: Pads,
     /// Height and width of the output map.
     pub out_size: (usize, usize),
     /// Whether the processor can do without unfolding.
@@ -21,7 +52,7 @@ pub struct Geometry {
 
 impl Geometry {
     /// Checks that the shapes go together: `x` `[batch, h, w, in]`, `w` `[kh, kw, in, out]`.
-    pub fn new(x: &[usize], w: &[usize], stride: (usize, usize), padding: (usize, usize)) -> Result<Self> {
+    pub fn new(x: &[usize], w: &[usize], stride: (usize, usize), pads: Pads) -> Result<Self> {
         let (&[batch, height, width, input], &[kh, kw, weight_input, output]) = (x, w) else {
             candle_core::bail!(
                 "convolution takes a map of 4 axes and a weight of 4 axes, not {x:?} and {w:?}"
@@ -32,9 +63,10 @@ impl Geometry {
                 "convolution weight {w:?} takes {weight_input} channels, the map {x:?} has {input}"
             );
         }
-        let out = |n: usize, k: usize, s: usize, p: usize| (n + 2 * p).checked_sub(k).map(|r| r / s + 1);
+        let out = |padded: usize, k: usize, s: usize| padded.checked_sub(k).map(|r| r / s + 1);
+        let padded = pads.around((height, width));
         let positive = kh * kw * stride.0 * stride.1 * batch * height * width * input * output > 0;
-        match (out(height, kh, stride.0.max(1), padding.0), out(width, kw, stride.1.max(1), padding.1)) {
+        match (out(padded.0, kh, stride.0.max(1)), out(padded.1, kw, stride.1.max(1))) {
             (Some(oh), Some(ow)) if positive => Ok(Self {
                 batch,
                 size: (height, width),
@@ -42,12 +74,12 @@ impl Geometry {
                 output,
                 kernel: (kh, kw),
                 stride,
-                padding,
+                pads,
                 out_size: (oh, ow),
                 direct: super::direct::available(),
             }),
             _ => candle_core::bail!(
-                "a {kh}x{kw} window with stride {stride:?} and padding {padding:?} does not fit a map of {x:?}"
+                "a {kh}x{kw} window with stride {stride:?} and {pads:?} does not fit a map of {x:?}"
             ),
         }
     }
@@ -69,20 +101,22 @@ impl Geometry {
 
     /// Whether each output pixel reads exactly its own input pixel, so that unfolding would be a copy.
     pub fn is_pointwise(&self) -> bool {
-        self.kernel == (1, 1) && self.stride == (1, 1) && self.padding == (0, 0)
+        self.kernel == (1, 1) && self.stride == (1, 1) && self.pads == Pads::NONE
     }
 
     /// The convolution that carries gradients back to the input, for stride 1: its input is this one's output.
     /// Its weights are these, each plane turned by 180 degrees, with in and out swapped.
     pub fn transposed(&self) -> Option<Self> {
-        let back = |k: usize, p: usize| (k - 1).checked_sub(p);
-        let padding = (back(self.kernel.0, self.padding.0)?, back(self.kernel.1, self.padding.1)?);
+        let back = |p: (usize, usize)| {
+            Some(((self.kernel.0 - 1).checked_sub(p.0)?, (self.kernel.1 - 1).checked_sub(p.1)?))
+        };
+        let pads = Pads { before: back(self.pads.before)?, after: back(self.pads.after)? };
         (self.stride == (1, 1)).then_some(Self {
             size: self.out_size,
             out_size: self.size,
             input: self.output,
             output: self.input,
-            padding,
+            pads,
             ..*self
         })
     }
@@ -99,12 +133,12 @@ impl Geometry {
         for _ in pixels {
             // Positions in padded coordinates, so that they stay unsigned.
             let left = ox * self.stride.1;
-            let before = self.padding.1.saturating_sub(left).min(kw);
-            let end = (w + self.padding.1).saturating_sub(left).min(kw).max(before);
+            let before = self.pads.before.1.saturating_sub(left).min(kw);
+            let end = (w + self.pads.before.1).saturating_sub(left).min(kw).max(before);
             for ky in 0..kh {
-                let y = (oy * self.stride.0 + ky).wrapping_sub(self.padding.0);
+                let y = (oy * self.stride.0 + ky).wrapping_sub(self.pads.before.0);
                 if y < h && end > before {
-                    let from = ((image * h + y) * w + left + before - self.padding.1) * c;
+                    let from = ((image * h + y) * w + left + before - self.pads.before.1) * c;
                     visit(at, before * c, from..from + (end - before) * c, (kw - end) * c);
                 } else {
                     visit(at, length, 0..0, 0);
@@ -149,7 +183,7 @@ mod tests {
     #[test]
     fn sizes_that_do_not_fit_are_refused() {
         let one = (1, 1);
-        assert!(Geometry::new(&[1, 4, 4, 2], &[3, 3, 2, 5], one, (0, 0)).is_ok());
+        assert!(Geometry::new(&[1, 4, 4, 2], &[3, 3, 2, 5], one, Pads::NONE).is_ok());
         for (x, w, stride) in [
             ([1, 4, 4, 2], [3, 3, 3, 5], one),
             ([1, 4, 2, 2], [3, 3, 2, 5], one),
@@ -157,9 +191,9 @@ mod tests {
             ([0, 4, 4, 2], [3, 3, 2, 5], one),
             ([1, 4, 4, 2], [3, 0, 2, 5], one),
         ] {
-            assert!(Geometry::new(&x, &w, stride, (0, 0)).is_err(), "{x:?} {w:?} {stride:?}");
+            assert!(Geometry::new(&x, &w, stride, Pads::NONE).is_err(), "{x:?} {w:?} {stride:?}");
         }
-        assert!(Geometry::new(&[1, 4, 4], &[3, 3, 2, 5], one, (0, 0)).is_err());
+        assert!(Geometry::new(&[1, 4, 4], &[3, 3, 2, 5], one, Pads::NONE).is_err());
     }
 
     #[test]
@@ -171,7 +205,8 @@ mod tests {
             ((3, 2), (5, 5), (1, 1), (2, 4)),
         ] {
             let (h, w, c) = (size.0, size.1, 2);
-            let g = Geometry::new(&[2, h, w, c], &[kernel.0, kernel.1, c, 1], stride, padding).expect("fits");
+            let g = Geometry::new(&[2, h, w, c], &[kernel.0, kernel.1, c, 1], stride, Pads::both(padding))
+                .expect("fits");
             let x: Vec<f32> = (0..2 * g.image()).map(|i| i as f32 + 1.0).collect();
             let n = 2 * g.pixels();
             let mut columns = vec![f32::NAN; (n - 1) * g.taps()];
