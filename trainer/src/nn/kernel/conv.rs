@@ -19,7 +19,7 @@ thread_local! {
 }
 
 /// Runs `f` with a buffer of at least `length` values, of arbitrary content.
-fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+pub fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     let mut buffer = SCRATCH.with(|s| s.borrow_mut().pop()).unwrap_or_default();
     if buffer.len() < length {
         buffer.resize(length, 0.0);
