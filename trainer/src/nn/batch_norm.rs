@@ -1,20 +1,30 @@
-//! Batch normalisation over all axes but the last, with an optional ReLU in the same pass.
+//! Batch normalisation over all axes but the last, with an optional activation in the same pass.
 //!
-//! Conventions are PyTorch's: epsilon 1e-5, running statistics move by 0.1 a step, the running variance is the
-//! unbiased one.
+//! Conventions are PyTorch's: running statistics move towards those of a batch by `momentum`, the running variance is
+//! the unbiased one.
 
 use super::activation::Activation;
 use super::kernel::norm::{Moments, Settled};
 use super::kernel::view::{slice, tensor_like, with};
 use super::params::Builder;
-use super::{Pass, seen};
+use super::{Pass, algebra, seen};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, Var};
 use std::sync::{Arc, OnceLock};
 
-/// Added to the variance.
-pub const EPSILON: f64 = 1e-5;
-/// How far running statistics move towards those of a batch.
-pub const MOMENTUM: f64 = 0.1;
+/// What is fixed of a normalisation; the default is PyTorch's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NormConfig {
+    /// Added to the variance.
+    pub epsilon: f64,
+    /// How far running statistics move towards those of a batch.
+    pub momentum: f64,
+}
+
+impl Default for NormConfig {
+    fn default() -> Self {
+        Self { epsilon: 1e-5, momentum: 0.1 }
+    }
+}
 
 /// A batch normalisation layer.
 #[derive(Debug, Clone)]
@@ -27,6 +37,8 @@ pub struct BatchNorm {
     pub mean: Var,
     /// Running variance, `[channels]`.
     pub variance: Var,
+    /// What is fixed.
+    pub config: NormConfig,
     /// What follows in the same pass.
     pub activation: Activation,
     /// A layer that is not trainable uses running statistics in training too, leaves them alone, and does not learn.
@@ -42,7 +54,13 @@ pub(super) enum Statistics {
 }
 
 impl Statistics {
-    pub(super) fn settle(&self, gamma: &[f32], beta: &[f32], relu: bool) -> Result<Settled> {
+    pub(super) fn settle(
+        &self,
+        gamma: &[f32],
+        beta: &[f32],
+        epsilon: f64,
+        act: Activation,
+    ) -> Result<Settled> {
         let narrow = |v: &[f64]| v.iter().map(|v| *v as f32).collect::<Vec<_>>();
         let (mean, variance, batch) = match self {
             Self::Batch(cell) => {
@@ -55,18 +73,25 @@ impl Statistics {
         if gamma.len() != mean.len() || beta.len() != mean.len() {
             candle_core::bail!("batch norm of {} channels on {} channels", gamma.len(), mean.len());
         }
-        Ok(Settled::new((mean, variance), (gamma, beta), EPSILON, batch, relu))
+        Ok(Settled::new((mean, variance), (gamma, beta), epsilon, batch, act))
     }
 }
 
 impl BatchNorm {
     /// `NAME.weight` 1, `NAME.bias` 0, `NAME.running_mean` 0, `NAME.running_var` 1.
-    pub fn new(builder: &mut Builder, name: &str, channels: usize, activation: Activation) -> Result<Self> {
+    pub fn new(
+        builder: &mut Builder,
+        name: &str,
+        channels: usize,
+        config: NormConfig,
+        activation: Activation,
+    ) -> Result<Self> {
         Ok(Self {
             gamma: builder.constant(&format!("{name}.weight"), channels, 1.0)?,
             beta: builder.constant(&format!("{name}.bias"), channels, 0.0)?,
             mean: builder.buffer(&format!("{name}.running_mean"), channels, 0.0)?,
             variance: builder.buffer(&format!("{name}.running_var"), channels, 1.0)?,
+            config,
             activation,
             trainable: true,
         })
@@ -76,11 +101,31 @@ impl BatchNorm {
     pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
         let tracked = pass.is_train() && self.trainable;
         let (gamma, beta) = (seen(&self.gamma, tracked), seen(&self.beta, tracked));
+        if !algebra::has_kernels(x) {
+            return self.by_algebra(x, (&gamma, &beta), tracked);
+        }
         let (statistics, moments) = self.statistics(tracked)?;
-        let op = BatchNormOp { statistics, relu: self.activation == Activation::Relu };
+        let op = BatchNormOp { statistics, epsilon: self.config.epsilon, act: self.activation };
         let y = x.contiguous()?.apply_op3(&gamma, &beta, op)?;
         self.follow(&moments)?;
         Ok(y)
+    }
+
+    fn by_algebra(&self, x: &Tensor, affine: (&Tensor, &Tensor), batch: bool) -> Result<Tensor> {
+        let (mean, variance) = if batch {
+            let (mean, variance) = algebra::moments(x)?;
+            let rows = (x.elem_count() / mean.elem_count()) as f64;
+            let unbiased = (variance.detach() * (rows / (rows - 1.0).max(1.0)))?;
+            for (var, now) in [(&self.mean, &mean.detach()), (&self.variance, &unbiased)] {
+                let m = self.config.momentum;
+                var.set(&((var.as_detached_tensor() * (1.0 - m))? + (now * m)?)?)?;
+            }
+            (mean, variance)
+        } else {
+            (self.mean.as_detached_tensor(), self.variance.as_detached_tensor())
+        };
+        let y = algebra::normalise(x, (&mean, &variance), affine, self.config.epsilon)?;
+        self.activation.apply(&y)
     }
 
     /// The statistics to use, and where a batch's own will be left.
@@ -98,10 +143,11 @@ impl BatchNorm {
     pub(super) fn follow(&self, moments: &OnceLock<Moments>) -> Result<()> {
         let Some(moments) = moments.get() else { return Ok(()) };
         let unbiased = moments.count / (moments.count - 1.0).max(1.0);
+        let momentum = self.config.momentum;
         let mix = |var: &Var, batch: &[f64]| -> Result<()> {
             let old = var.to_vec1::<f32>()?;
             let new =
-                old.iter().zip(batch).map(|(o, b)| (f64::from(*o) * (1.0 - MOMENTUM) + b * MOMENTUM) as f32);
+                old.iter().zip(batch).map(|(o, b)| (f64::from(*o) * (1.0 - momentum) + b * momentum) as f32);
             var.set(&Tensor::from_vec(new.collect::<Vec<_>>(), old.len(), var.device())?)
         };
         mix(&self.mean, &moments.mean)?;
@@ -111,7 +157,8 @@ impl BatchNorm {
 
 struct BatchNormOp {
     statistics: Statistics,
-    relu: bool,
+    epsilon: f64,
+    act: Activation,
 }
 
 impl CustomOp3 for BatchNormOp {
@@ -138,7 +185,7 @@ impl CustomOp3 for BatchNormOp {
             let _ = cell.set(Moments::of(x, channels));
         }
         let mut y = vec![0.0; x.len()];
-        self.statistics.settle(gamma, beta, self.relu)?.apply_all(x, &mut y);
+        self.statistics.settle(gamma, beta, self.epsilon, self.act)?.apply_all(x, &mut y);
         Ok((CpuStorage::F32(y), lx.shape().clone()))
     }
 
@@ -150,7 +197,9 @@ impl CustomOp3 for BatchNormOp {
         _: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let settled = with(gamma, |gamma| with(beta, |beta| self.statistics.settle(gamma, beta, self.relu)))?;
+        let settled = with(gamma, |gamma| {
+            with(beta, |beta| self.statistics.settle(gamma, beta, self.epsilon, self.act))
+        })?;
         let (dx, sums) = with(x, |values| {
             with(dy, |dy| {
                 let sums = settled.reduce(values, dy);

@@ -1,11 +1,13 @@
 //! Two-dimensional convolution on `[batch, height, width, channels]`, weights `[kh, kw, in, out]`.
 
+use super::algebra;
 use super::kernel::conv::{backward, column_sums, forward};
-use super::kernel::geometry::{Geometry, Pads};
+use super::kernel::geometry::Geometry;
+pub use super::kernel::geometry::Pads;
 use super::kernel::view::{slice, tensor_like, with};
 use super::params::Builder;
 use super::{Pass, seen};
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, Var};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor, Var};
 
 /// Zeros around a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +91,8 @@ impl Conv2d {
         let tracked = pass.is_train() && self.trainable;
         let bias = self.bias.as_ref().map(|b| seen(b, tracked));
         let (_, h, w, _) = x.dims4()?;
-        conv2d(x, &seen(&self.weight, tracked), bias.as_ref(), self.shape.stride, self.shape.pads((h, w)))
+        let (stride, pads, groups) = (self.shape.stride, self.shape.pads((h, w)), self.shape.groups);
+        conv2d(x, &seen(&self.weight, tracked), bias.as_ref(), stride, pads, groups)
     }
 }
 
@@ -190,101 +193,169 @@ impl CustomOp3 for ConvOp {
     }
 }
 
-/// Convolution as a function: `x` `[batch, h, w, in]`, `weight` `[kh, kw, in, out]`, `bias` `[out]`. The gradient of `x` is
-/// computed only if `x` itself depends on a variable.
+/// Convolution as a function: `x` `[batch, h, w, in]`, `weight` `[kh, kw, in / groups, out]`, `bias` `[out]`. The gradient of `x`
+/// is computed only if `x` itself depends on a variable.
 pub fn conv2d(
     x: &Tensor,
     weight: &Tensor,
     bias: Option<&Tensor>,
     stride: (usize, usize),
     pads: Pads,
+    groups: usize,
 ) -> Result<Tensor> {
-    let (x, weight) = (x.contiguous()?, weight.contiguous()?);
-    match bias {
-        Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, ConvOp { stride, pads }),
-        None => x.apply_op2(&weight, ConvOp { stride, pads }),
+    let (input, per_group, output) = (x.dim(D::Minus1)?, weight.dim(D::Minus2)?, weight.dim(D::Minus1)?);
+    if groups == 0 || input != per_group * groups || !output.is_multiple_of(groups) {
+        candle_core::bail!(
+            "a convolution of {groups} groups with weight {:?} does not take a map of {:?}",
+            weight.dims(),
+            x.dims()
+        );
     }
+    let (x, weight) = (x.contiguous()?, weight.contiguous()?);
+    let kernels = algebra::has_kernels(&x);
+    let y = if groups == 1 && kernels {
+        return match bias {
+            Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, ConvOp { stride, pads }),
+            None => x.apply_op2(&weight, ConvOp { stride, pads }),
+        };
+    } else if groups == 1 {
+        algebra::conv2d(&x, &weight, stride, pads)?
+    } else if groups == input && output == input {
+        algebra::depthwise(&x, &weight, stride, pads)?
+    } else {
+        let each = output / groups;
+        let part = |group: usize| {
+            let x = x.narrow(3, group * per_group, per_group)?;
+            conv2d(&x, &weight.narrow(3, group * each, each)?, None, stride, pads, 1)
+        };
+        Tensor::cat(&(0..groups).map(part).collect::<Result<Vec<_>>>()?, 3)?
+    };
+    bias.map_or(Ok(y.clone()), |bias| y.broadcast_add(bias))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::gradcheck::{check, values};
+    use crate::nn::gradcheck::{check64, values};
 
     type Pair = (usize, usize);
-    /// Batch, map, input and output channels, kernel, stride, padding.
-    const CASES: [(usize, Pair, Pair, Pair, Pair, Pair); 8] = [
-        (1, (5, 4), (2, 3), (3, 3), (1, 1), (1, 1)),
-        (2, (6, 1), (3, 2), (3, 3), (1, 1), (1, 1)),
-        (3, (7, 5), (1, 4), (3, 3), (2, 2), (1, 1)),
-        (2, (6, 3), (2, 2), (1, 1), (1, 1), (0, 0)),
-        (2, (5, 4), (2, 3), (1, 1), (2, 1), (0, 0)),
-        (1, (6, 5), (2, 1), (5, 2), (1, 2), (2, 0)),
-        (2, (4, 3), (1, 2), (1, 3), (1, 1), (1, 2)),
-        (17, (3, 2), (1, 2), (3, 3), (1, 1), (1, 1)),
-    ];
 
-    fn plain(x: &Tensor, w: &Tensor, b: &[f32], stride: Pair, padding: Pair) -> Vec<f32> {
-        let (n, h, wd, ci) = x.dims4().expect("map");
-        let (kh, kw, _, co) = w.dims4().expect("weight");
-        let flat = |t: &Tensor| t.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
-        let (xs, ws) = (flat(x), flat(w));
-        let (oh, ow) = ((h + 2 * padding.0 - kh) / stride.0 + 1, (wd + 2 * padding.1 - kw) / stride.1 + 1);
-        let mut y = Vec::new();
-        for p in 0..n * oh * ow * co {
-            let (o, ox, oy, i) = (p % co, p / co % ow, p / co / ow % oh, p / co / ow / oh);
-            let mut sum = f64::from(b[o]);
-            for t in 0..kh * kw * ci {
-                let (c, kx, ky) = (t % ci, t / ci % kw, t / ci / kw);
-                let (iy, ix) = (oy * stride.0 + ky, ox * stride.1 + kx);
-                if (padding.0..h + padding.0).contains(&iy) && (padding.1..wd + padding.1).contains(&ix) {
-                    let at = ((i * h + iy - padding.0) * wd + ix - padding.1) * ci + c;
-                    sum += f64::from(xs[at]) * f64::from(ws[t * co + o]);
-                }
-            }
-            y.push(sum as f32);
-        }
-        y
+    /// Batch, map, input and output channels, kernel, stride, zeros before and after, groups.
+    struct Case(usize, Pair, Pair, Pair, Pair, (Pair, Pair), usize);
+
+    fn cases() -> Vec<Case> {
+        let (none, one) = (((0, 0), (0, 0)), ((1, 1), (1, 1)));
+        vec![
+            Case(1, (5, 4), (2, 3), (3, 3), (1, 1), one, 1),
+            Case(2, (6, 1), (3, 2), (3, 3), (1, 1), one, 1),
+            Case(1, (17, 2), (2, 3), (3, 3), (2, 2), one, 1),
+            Case(2, (9, 1), (2, 4), (3, 3), (1, 1), one, 1),
+            Case(1, (8, 9), (3, 2), (3, 3), (2, 2), one, 1),
+            Case(2, (6, 3), (2, 2), (1, 1), (1, 1), none, 1),
+            Case(2, (5, 4), (2, 3), (1, 1), (2, 1), none, 1),
+            Case(1, (6, 5), (2, 1), (5, 2), (1, 2), ((2, 0), (2, 0)), 1),
+            Case(2, (4, 3), (1, 2), (1, 3), (1, 1), ((1, 2), (1, 2)), 1),
+            Case(17, (3, 2), (1, 2), (3, 3), (1, 1), one, 1),
+            // A kernel less than its stride leaves values out.
+            Case(1, (7, 8), (2, 2), (2, 2), (3, 3), none, 1),
+            // Zeros below and to the right alone, as TensorFlow's SAME has them.
+            Case(1, (8, 4), (2, 3), (3, 3), (2, 2), ((0, 0), (1, 1)), 1),
+            Case(2, (8, 9), (4, 6), (3, 3), (2, 2), one, 2),
+            Case(1, (17, 2), (6, 3), (3, 3), (1, 1), one, 3),
+            Case(2, (9, 1), (5, 5), (3, 3), (1, 1), one, 5),
+            Case(1, (8, 9), (3, 3), (5, 5), (2, 2), ((1, 1), (2, 2)), 3),
+            Case(3, (17, 2), (33, 33), (3, 3), (2, 2), one, 33),
+        ]
     }
 
-    fn tensors(case: usize) -> (Tensor, Tensor, Tensor) {
-        let (n, (h, w), (ci, co), (kh, kw), ..) = CASES[case];
-        (values((n, h, w, ci), case), values((kh, kw, ci, co), case + 1), values(co, case + 2))
+    impl Case {
+        fn tensors(&self, salt: usize) -> (Tensor, Tensor, Tensor) {
+            let Case(n, (h, w), (ci, co), (kh, kw), _, _, groups) = *self;
+            let weight = values((kh, kw, ci / groups, co), salt + 1);
+            (values((n, h, w, ci), salt), weight, values(co, salt + 2))
+        }
+
+        fn run(&self, x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
+            let Case(.., stride, (before, after), groups) = *self;
+            conv2d(x, w, b, stride, Pads { before, after }, groups)
+        }
+
+        /// By the definition, in plain loops.
+        fn plain(&self, x: &Tensor, w: &Tensor, b: &[f32]) -> Vec<f32> {
+            let Case(n, (h, wd), (ci, co), (kh, kw), stride, (before, after), groups) = *self;
+            let flat = |t: &Tensor| t.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
+            let (xs, ws, per_group) = (flat(x), flat(w), ci / groups);
+            let oh = (h + before.0 + after.0 - kh) / stride.0 + 1;
+            let ow = (wd + before.1 + after.1 - kw) / stride.1 + 1;
+            let mut y = Vec::new();
+            for p in 0..n * oh * ow * co {
+                let (o, ox, oy, i) = (p % co, p / co % ow, p / co / ow % oh, p / co / ow / oh);
+                let mut sum = f64::from(b[o]);
+                for t in 0..kh * kw * per_group {
+                    let (c, kx, ky) = (t % per_group, t / per_group % kw, t / per_group / kw);
+                    let (iy, ix) = (oy * stride.0 + ky, ox * stride.1 + kx);
+                    let inside = (before.0..h + before.0).contains(&iy);
+                    if inside && (before.1..wd + before.1).contains(&ix) {
+                        let channel = o / (co / groups) * per_group + c;
+                        let at = ((i * h + iy - before.0) * wd + ix - before.1) * ci + channel;
+                        sum += f64::from(xs[at]) * f64::from(ws[t * co + o]);
+                    }
+                }
+                y.push(sum as f32);
+            }
+            y
+        }
     }
 
     #[test]
     fn agrees_with_plain_loops() {
-        for (case, &(.., stride, padding)) in CASES.iter().enumerate() {
-            let (x, w, b) = tensors(case);
+        for (i, case) in cases().iter().enumerate() {
+            let (x, w, b) = case.tensors(i);
             let bias = b.to_vec1::<f32>().expect("values");
             for (b, bias) in [(Some(&b), bias.clone()), (None, vec![0.0; bias.len()])] {
-                let y = conv2d(&x, &w, b, stride, Pads::both(padding)).expect("convolution");
+                let y = case.run(&x, &w, b).expect("convolution");
                 let got = y.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
-                let want = plain(&x, &w, &bias, stride, padding);
+                let want = case.plain(&x, &w, &bias);
                 assert_eq!(got.len(), want.len());
-                assert!(got.iter().zip(&want).all(|(g, w)| (g - w).abs() < 1e-5), "case {case}");
+                assert!(got.iter().zip(&want).all(|(g, w)| (g - w).abs() < 1e-5), "case {i}");
             }
         }
     }
 
     #[test]
     fn gradients_agree_with_differences() {
-        for (case, &(.., stride, padding)) in CASES.iter().enumerate() {
-            let (x, w, b) = tensors(case);
-            check(&format!("conv {case}"), &[&x, &w], |v| {
-                conv2d(&v[0], &v[1], None, stride, Pads::both(padding))
-            });
-            check(&format!("conv with bias {case}"), &[&x, &w, &b], |v| {
-                conv2d(&v[0], &v[1], Some(&v[2]), stride, Pads::both(padding))
-            });
+        for (i, case) in cases().iter().enumerate() {
+            let (x, w, b) = case.tensors(i);
+            check64(&format!("conv {i}"), &[&x, &w], |v| case.run(&v[0], &v[1], None));
+            check64(&format!("conv with bias {i}"), &[&x, &w, &b], |v| case.run(&v[0], &v[1], Some(&v[2])));
+        }
+    }
+
+    #[test]
+    fn groups_that_do_not_divide_the_channels_are_refused() {
+        let (x, w) = (values((1, 3, 3, 4), 0), values((1, 1, 2, 4), 1));
+        for groups in [0, 1, 3, 4] {
+            assert!(conv2d(&x, &w, None, (1, 1), Pads::NONE, groups).is_err(), "{groups}");
+        }
+        assert!(conv2d(&x, &w, None, (1, 1), Pads::NONE, 2).is_ok());
+    }
+
+    #[test]
+    fn tensorflows_same_keeps_the_rounded_up_size() {
+        for (n, k, s, want) in
+            [(264, 3, 2, (0, 1)), (17, 3, 2, (1, 1)), (9, 5, 2, (2, 2)), (8, 5, 2, (1, 2)), (7, 1, 2, (0, 0))]
+        {
+            let pads = Pads::same((n, n), (k, k), (s, s));
+            assert_eq!((pads.before.0, pads.after.1), want);
+            assert_eq!((pads.around((n, n)).0 - k) / s + 1, n.div_ceil(s));
         }
     }
 
     #[test]
     fn an_untracked_input_gets_no_gradient() {
-        let (x, w, _) = tensors(0);
+        let (x, w, _) = cases()[0].tensors(0);
         let w = Var::from_tensor(&w).expect("var");
-        let grads = conv2d(&x, &w, None, (1, 1), Pads::both((1, 1)))
+        let grads = conv2d(&x, &w, None, (1, 1), Pads::both((1, 1)), 1)
             .and_then(|y| y.sum_all()?.backward())
             .expect("backward");
         assert!(grads.get(&x).is_none());
@@ -298,7 +369,7 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("pool");
             pool.install(|| {
                 let (x, w) = (Var::from_tensor(&x).expect("var"), Var::from_tensor(&w).expect("var"));
-                let y = conv2d(&x, &w, None, (1, 1), Pads::both((1, 1))).expect("convolution");
+                let y = conv2d(&x, &w, None, (1, 1), Pads::both((1, 1)), 1).expect("convolution");
                 let grads = y.sqr().and_then(|y| y.sum_all()?.backward()).expect("backward");
                 [grads.get(&x), grads.get(&w), Some(&y)]
                     .map(|t| t.and_then(|t| t.flatten_all().ok()?.to_vec1::<f32>().ok()).expect("values"))

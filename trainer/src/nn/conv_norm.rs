@@ -1,17 +1,17 @@
-//! Convolution, batch norm and ReLU as one operation: the block that trunks are made of.
+//! Convolution, batch norm and activation as one layer: the block that trunks are made of.
 //!
-//! It computes what [`Conv2d`](super::conv::Conv2d) followed by [`BatchNorm`] computes, but takes statistics while
-//! a tile is in the cache, and never writes the gradient between the two to memory as a whole.
+//! Where there are kernels for it, it is one operation: it computes what [`conv2d`] followed by [`BatchNorm`] computes, but takes
+//! statistics while a tile is in the cache, and never writes the gradient between the two to memory as a whole.
 
 use super::activation::Activation;
-use super::batch_norm::{BatchNorm, Statistics};
-use super::conv::ConvShape;
+use super::batch_norm::{BatchNorm, NormConfig, Statistics};
+use super::conv::{ConvShape, conv2d};
 use super::kernel::conv::{backward, forward};
 use super::kernel::geometry::{Geometry, Pads};
 use super::kernel::norm::Moments;
 use super::kernel::view::{slice, tensor_like, with};
 use super::params::Builder;
-use super::{Pass, seen};
+use super::{Pass, algebra, seen};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, Var};
 use std::sync::OnceLock;
 
@@ -20,33 +20,46 @@ use std::sync::OnceLock;
 pub struct ConvNorm {
     /// The convolution's sizes.
     pub shape: ConvShape,
-    /// `[kh, kw, in, out]`.
+    /// `[kh, kw, in / groups, out]`.
     pub weight: Var,
     /// The normalisation and what follows it.
     pub norm: BatchNorm,
 }
 
 impl ConvNorm {
-    /// `NAME.conv.weight`, He-initialised, and `NAME.norm.*` as in [`BatchNorm::new`].
-    pub fn new(builder: &mut Builder, name: &str, shape: ConvShape, activation: Activation) -> Result<Self> {
+    /// `CONV.weight`, He-initialised, and `NORM.*` as in [`BatchNorm::new`].
+    pub fn new(
+        builder: &mut Builder,
+        (conv, norm): (&str, &str),
+        shape: ConvShape,
+        config: NormConfig,
+        activation: Activation,
+    ) -> Result<Self> {
         let (dims, fan_in) = shape.weight();
-        let weight = builder.he(&format!("{name}.conv.weight"), &dims, fan_in)?;
-        let norm = BatchNorm::new(builder, &format!("{name}.norm"), shape.output, activation)?;
+        let weight = builder.he(&format!("{conv}.weight"), &dims, fan_in)?;
+        let norm = BatchNorm::new(builder, norm, shape.output, config, activation)?;
         Ok(Self { shape, weight, norm })
     }
 
     /// `[batch, h, w, in]` to `[batch, h', w', out]`.
     pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
         let tracked = pass.is_train() && self.norm.trainable;
+        let weight = seen(&self.weight, tracked);
+        let pads = self.shape.pads((x.dim(1)?, x.dim(2)?));
+        if self.shape.groups != 1 || !algebra::has_kernels(x) {
+            let y = conv2d(x, &weight, None, self.shape.stride, pads, self.shape.groups)?;
+            return self.norm.forward(&y, pass);
+        }
         let affine = Tensor::cat(&[seen(&self.norm.gamma, tracked), seen(&self.norm.beta, tracked)], 0)?;
         let (statistics, moments) = self.norm.statistics(tracked)?;
         let y = x.contiguous()?.apply_op3(
-            &seen(&self.weight, tracked),
+            &weight,
             &affine,
             ConvNormOp {
                 stride: self.shape.stride,
-                pads: self.shape.pads((x.dim(1)?, x.dim(2)?)),
-                relu: self.norm.activation == Activation::Relu,
+                pads,
+                epsilon: self.norm.config.epsilon,
+                act: self.norm.activation,
                 keep: pass.is_train() && (tracked || x.track_op()),
                 statistics,
                 convolved: OnceLock::new(),
@@ -60,7 +73,8 @@ impl ConvNorm {
 struct ConvNormOp {
     stride: (usize, usize),
     pads: Pads,
-    relu: bool,
+    epsilon: f64,
+    act: Activation,
     /// Whether gradients may be asked for.
     keep: bool,
     statistics: Statistics,
@@ -100,11 +114,11 @@ impl CustomOp3 for ConvNormOp {
                 forward(&g, x, w, &mut y, |(): &mut (), _| {});
             }
             let mut normalised = vec![0.0; y.len()];
-            self.statistics.settle(gamma, beta, self.relu)?.apply_all(&y, &mut normalised);
+            self.statistics.settle(gamma, beta, self.epsilon, self.act)?.apply_all(&y, &mut normalised);
             let _ = self.convolved.set(y);
             return Ok((CpuStorage::F32(normalised), shape));
         }
-        let settled = self.statistics.settle(gamma, beta, self.relu)?;
+        let settled = self.statistics.settle(gamma, beta, self.epsilon, self.act)?;
         forward(&g, x, w, &mut y, |(): &mut (), tile| settled.apply(tile));
         Ok((CpuStorage::F32(y), shape))
     }
@@ -123,7 +137,7 @@ impl CustomOp3 for ConvNormOp {
         };
         let settled = with(affine, |affine| {
             let (gamma, beta) = affine.split_at(g.output);
-            self.statistics.settle(gamma, beta, self.relu)
+            self.statistics.settle(gamma, beta, self.epsilon, self.act)
         })?;
         let (want_dx, want_dw) = (x.track_op(), w.track_op());
         let (found, sums) = with(dy, |dy| {

@@ -13,13 +13,13 @@ pub fn dropout(x: &Tensor, share: f32, pass: &mut Pass) -> Result<Tensor> {
     }
     let keep = 1.0 / (1.0 - share);
     let mask = (0..x.elem_count()).map(|_| if rng.random::<f32>() < share { 0.0 } else { keep }).collect();
-    x.mul(&Tensor::from_vec::<_, f32>(mask, x.shape(), x.device())?)
+    x.mul(&Tensor::from_vec::<_, f32>(mask, x.shape(), x.device())?.to_dtype(x.dtype())?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::gradcheck::{check, values};
+    use crate::nn::gradcheck::{check64, values};
     use crate::nn::seed::{Purpose, generator};
 
     #[test]
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn gradients_agree_with_differences() {
-        check("dropout", &[&values((3, 4), 2)], |v| {
+        check64("dropout", &[&values((3, 4), 2)], |v| {
             dropout(&v[0], 0.5, &mut Pass::Train(&mut generator(7, Purpose::Dropout, 0, 0)))
         });
     }

@@ -1,8 +1,8 @@
 //! Fully connected layer: a convolution of one pixel.
 
-use super::Pass;
-use super::conv::{Conv2d, ConvShape};
+use super::conv::{Conv2d, ConvShape, Pads, conv2d};
 use super::params::Builder;
+use super::{Pass, seen};
 use candle_core::{Result, Tensor};
 
 /// `y = x W + b` on `[batch, in]`; weights are kept as `[1, 1, in, out]`.
@@ -27,16 +27,23 @@ impl Linear {
 
     /// `[batch, in]` to `[batch, out]`.
     pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
-        let (batch, width) = x.dims2()?;
-        let y = self.conv.forward(&x.reshape((batch, 1, 1, width))?, pass)?;
-        y.reshape((batch, self.conv.shape.output))
+        let tracked = pass.is_train() && self.conv.trainable;
+        let bias = self.conv.bias.as_ref().map(|b| seen(b, tracked));
+        linear(x, &seen(&self.conv.weight, tracked), bias.as_ref())
     }
+}
+
+/// `y = x W + b` as a function: `x` `[batch, in]`, `weight` `[1, 1, in, out]`, `bias` `[out]`.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let (batch, width) = x.dims2()?;
+    let y = conv2d(&x.reshape((batch, 1, 1, width))?, weight, bias, (1, 1), Pads::NONE, 1)?;
+    y.reshape((batch, weight.dim(3)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::gradcheck::{check, values};
+    use crate::nn::gradcheck::{check64, values};
     use crate::nn::params::Params;
     use crate::nn::seed::{Purpose, generator};
 
@@ -55,7 +62,8 @@ mod tests {
                     assert!((y[o] - want).abs() < 1e-6);
                 }
             }
-            check("linear", &[&x], |v| layer.forward(&v[0], &Pass::Eval));
+            let (w, b) = (&layer.conv.weight, layer.conv.bias.as_ref().expect("bias"));
+            check64("linear", &[&x, w, b], |v| linear(&v[0], &v[1], Some(&v[2])));
         }
     }
 }

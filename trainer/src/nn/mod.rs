@@ -1,9 +1,11 @@
 //! Layers with right and fast gradients on candle tensors, and what they need: parameters, seeds, initial weights.
 //!
-//! Feature maps are `[batch, height, width, channels]` throughout, f32. Reductions are split by the batch
-//! alone and summed in a fixed order: the same seed gives the same bits whatever the number of threads.
+//! Feature maps are `[batch, height, width, channels]` throughout. On the processor f32 runs on the kernels in [`kernel`], whose
+//! reductions are split by the batch alone and summed in a fixed order: the same seed gives the same bits whatever the
+//! number of threads. On other devices, and in f64, the same layers are tensor algebra ([`algebra`]).
 
 pub mod activation;
+pub(crate) mod algebra;
 pub mod batch_norm;
 pub mod conv;
 pub mod conv_norm;
@@ -12,6 +14,7 @@ pub mod dropout;
 pub(crate) mod gradcheck;
 pub mod init;
 pub(crate) mod kernel;
+pub mod layer_norm;
 pub mod linear;
 pub mod params;
 pub mod pool;

@@ -44,9 +44,33 @@ pub enum ParamsError {
     Tensor(#[source] candle_core::Error),
 }
 
+/// Where a network's numbers live, and in which float type. Training is f32; f64 is for checks.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The processor or a GPU.
+    pub device: Device,
+    /// f32 or f64.
+    pub dtype: DType,
+}
+
+impl Default for Place {
+    /// f32 on the processor.
+    fn default() -> Self {
+        Self { device: Device::Cpu, dtype: DType::F32 }
+    }
+}
+
+impl Place {
+    /// The tensor here.
+    pub fn take(&self, tensor: &Tensor) -> Result<Tensor> {
+        tensor.to_device(&self.device)?.to_dtype(self.dtype)
+    }
+}
+
 /// Named trainable parameters and named buffers (running statistics), each in the order of their names.
 #[derive(Debug, Clone, Default)]
 pub struct Params {
+    place: Place,
     vars: BTreeMap<String, Var>,
     buffers: BTreeMap<String, Var>,
 }
@@ -55,6 +79,16 @@ pub struct Params {
 pub type Snapshot = BTreeMap<String, Tensor>;
 
 impl Params {
+    /// None yet; what is added will live at `place`.
+    pub fn at(place: Place) -> Self {
+        Self { place, ..Self::default() }
+    }
+
+    /// Where they live.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// Trainable parameters by name.
     pub fn vars(&self) -> &BTreeMap<String, Var> {
         &self.vars
@@ -94,7 +128,7 @@ impl Params {
             }
         }
         for (name, var) in self.all() {
-            var.set(&snapshot[name]).map_err(ParamsError::Tensor)?;
+            self.place.take(&snapshot[name]).and_then(|t| var.set(&t)).map_err(ParamsError::Tensor)?;
         }
         Ok(())
     }
@@ -116,7 +150,12 @@ pub fn to_safetensors(
     text: Option<(String, String)>,
 ) -> std::result::Result<Vec<u8>, ParamsError> {
     let bytes = |t: &Tensor| -> Result<Vec<u8>> {
-        Ok(t.flatten_all()?.to_vec1::<f32>()?.iter().flat_map(|v| v.to_le_bytes()).collect())
+        Ok(t.flatten_all()?
+            .to_dtype(DType::F32)?
+            .to_vec1::<f32>()?
+            .iter()
+            .flat_map(|v| v.to_le_bytes())
+            .collect())
     };
     let mut data = Vec::new();
     for (name, tensor) in tensors {
@@ -161,23 +200,25 @@ impl<'a> Builder<'a> {
     /// A He-initialised parameter.
     pub fn he(&mut self, name: &str, shape: &[usize], fan_in: usize) -> Result<Var> {
         let data = he_normal(self.rng, shape.iter().product(), fan_in);
-        self.add(name, Var::from_vec(data, shape, &Device::Cpu)?, true)
+        self.add(name, data, shape, true)
     }
 
     /// A parameter of one axis, all `value`.
     pub fn constant(&mut self, name: &str, length: usize, value: f32) -> Result<Var> {
-        self.add(name, Var::from_vec(vec![value; length], length, &Device::Cpu)?, true)
+        self.add(name, vec![value; length], &[length], true)
     }
 
     /// A buffer of one axis, all `value`.
     pub fn buffer(&mut self, name: &str, length: usize, value: f32) -> Result<Var> {
-        self.add(name, Var::from_vec(vec![value; length], length, &Device::Cpu)?, false)
+        self.add(name, vec![value; length], &[length], false)
     }
 
-    fn add(&mut self, name: &str, var: Var, trainable: bool) -> Result<Var> {
+    fn add(&mut self, name: &str, data: Vec<f32>, shape: &[usize], trainable: bool) -> Result<Var> {
         if self.params.vars.contains_key(name) || self.params.buffers.contains_key(name) {
             candle_core::bail!("two parameters are named {name}");
         }
+        let tensor = Tensor::from_vec(data, shape, &Device::Cpu)?;
+        let var = Var::from_tensor(&self.params.place.take(&tensor)?)?;
         let map = if trainable { &mut self.params.vars } else { &mut self.params.buffers };
         map.insert(name.to_string(), var.clone());
         Ok(var)

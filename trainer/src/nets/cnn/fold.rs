@@ -3,7 +3,7 @@
 use super::{Cnn, Stage};
 use crate::export::folded::{Dense, FoldedConv, FoldedNet, TrunkLayer};
 use crate::nn::activation::Activation;
-use crate::nn::batch_norm::{BatchNorm, EPSILON};
+use crate::nn::batch_norm::BatchNorm;
 use crate::nn::conv_norm::ConvNorm;
 use crate::nn::linear::Linear;
 use candle_core::{Result, Var};
@@ -46,8 +46,11 @@ fn values(var: &Var) -> Result<Vec<f32>> {
 fn affine(norm: &BatchNorm) -> Result<(Vec<f64>, Vec<f64>)> {
     let (gamma, beta) = (values(&norm.gamma)?, values(&norm.beta)?);
     let (mean, variance) = (values(&norm.mean)?, values(&norm.variance)?);
-    let scale: Vec<f64> =
-        gamma.iter().zip(&variance).map(|(g, v)| f64::from(*g) / (f64::from(*v) + EPSILON).sqrt()).collect();
+    let scale: Vec<f64> = gamma
+        .iter()
+        .zip(&variance)
+        .map(|(g, v)| f64::from(*g) / (f64::from(*v) + norm.config.epsilon).sqrt())
+        .collect();
     let shift = (0..beta.len()).map(|c| f64::from(beta[c]) - f64::from(mean[c]) * scale[c]).collect();
     Ok((scale, shift))
 }

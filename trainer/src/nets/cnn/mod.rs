@@ -11,12 +11,12 @@ use super::{Input, Model};
 use crate::export::folded::{GlobalPool, Sides};
 use crate::nn::Pass;
 use crate::nn::activation::Activation;
-use crate::nn::batch_norm::BatchNorm;
-use crate::nn::conv::ConvShape;
+use crate::nn::batch_norm::{BatchNorm, NormConfig};
+use crate::nn::conv::{ConvShape, Pads};
 use crate::nn::conv_norm::ConvNorm;
 use crate::nn::dropout::dropout;
 use crate::nn::linear::Linear;
-use crate::nn::params::{Builder, Params};
+use crate::nn::params::{Builder, Params, Place};
 use crate::nn::pool::{avg_pool, global_avg, global_max};
 use crate::nn::seed::{Purpose, generator};
 use candle_core::{Result, Tensor};
@@ -44,12 +44,22 @@ enum Stage {
 impl Cnn {
     /// A fresh network; the same seed gives the same weights.
     pub fn new(config: CnnConfig, input: Input, seed: u64) -> std::result::Result<Self, CnnError> {
-        config.check(input)?;
-        Self::build(config, input, seed).map_err(CnnError::Tensor)
+        Self::at(Place::default(), config, input, seed)
     }
 
-    fn build(config: CnnConfig, input: Input, seed: u64) -> Result<Self> {
-        let mut params = Params::default();
+    /// The same on another device or in another float type.
+    pub fn at(
+        place: Place,
+        config: CnnConfig,
+        input: Input,
+        seed: u64,
+    ) -> std::result::Result<Self, CnnError> {
+        config.check(input)?;
+        Self::build(place, config, input, seed).map_err(CnnError::Tensor)
+    }
+
+    fn build(place: Place, config: CnnConfig, input: Input, seed: u64) -> Result<Self> {
+        let mut params = Params::at(place);
         let mut rng = generator(seed, Purpose::Weights, 0, 0);
         let mut builder = Builder::new(&mut params, &mut rng);
         let mut trunk = Vec::new();
@@ -61,8 +71,9 @@ impl Cnn {
             };
             trunk.push(Stage::Conv(ConvNorm::new(
                 &mut builder,
-                &format!("trunk.{i:02}"),
+                (&format!("trunk.{i:02}.conv"), &format!("trunk.{i:02}.norm")),
                 shape,
+                NormConfig::default(),
                 Activation::Relu,
             )?));
             for pool in config.pools.iter().filter(|p| p.after == i + 1) {
@@ -72,7 +83,9 @@ impl Cnn {
         }
         let per_pool = if config.sides == Sides::Shared { 2 * channels } else { channels };
         let features = per_pool * config.features.len();
-        let norm = |b: &mut Builder| BatchNorm::new(b, "features.norm", features, Activation::Identity);
+        let norm = |b: &mut Builder| {
+            BatchNorm::new(b, "features.norm", features, NormConfig::default(), Activation::Identity)
+        };
         let feature_norm = config.feature_norm.then(|| norm(&mut builder)).transpose()?;
         let hidden = Linear::new(&mut builder, "hidden", features + input.side, config.hidden)?;
         let logits = Linear::new(&mut builder, "logits", config.hidden, 2)?;
@@ -107,7 +120,7 @@ impl Cnn {
         for stage in &self.trunk {
             map = match stage {
                 Stage::Conv(conv) => conv.forward(&map, pass)?,
-                Stage::Pool(kernel) => avg_pool(&map, *kernel)?,
+                Stage::Pool(kernel) => avg_pool(&map, *kernel, *kernel, Pads::NONE)?,
             };
         }
         let mut features = Vec::new();

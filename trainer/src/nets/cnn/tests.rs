@@ -1,6 +1,6 @@
 use super::*;
-use crate::nn::gradcheck::{check_step, values};
-use candle_core::{Device, Var};
+use crate::nn::gradcheck::values;
+use candle_core::{DType, Device};
 
 fn config(sides: Sides) -> CnnConfig {
     CnnConfig {
@@ -55,45 +55,42 @@ fn folding_gives_the_logits_of_evaluation() {
     }
 }
 
+/// Gradients of all parameters in f64 against differences along them, and those in f32 against f64.
 #[test]
 fn gradients_of_the_whole_net_agree_with_differences() {
     for sides in [Sides::Image, Sides::Shared] {
-        let (net, image, order) = net(sides, 3);
-        check_step("net", &[&image, &order], 1e-3, |v| train(&net, &v[0], &v[1]));
-        let grads =
-            train(&net, &image, &order).and_then(|y| y.sqr()?.sum_all()?.backward()).expect("backward");
-        for (name, var) in net.params.vars() {
-            let given = grads.get(var).unwrap_or_else(|| panic!("no gradient for {name}"));
-            let base = var.as_detached_tensor().copy().expect("copy");
-            check_along(&net, var, &base, given, name, |net| {
-                let y = train(net, &image, &order)?.to_vec2::<f32>()?;
-                Ok(y.iter().flatten().map(|v| f64::from(*v).powi(2)).sum())
-            });
+        let at = |dtype: DType| {
+            let place = Place { dtype, ..Place::default() };
+            let input = Input { height: 13, width: 6, channels: 2, side: 3 };
+            let take = |t: Tensor| place.take(&t).expect("here");
+            let (image, order) = (take(values((5, 13, 6, 2), 1)), take(values((5, 3), 2)));
+            let net = Cnn::at(place.clone(), config(sides), input, 1).expect("net");
+            let loss = move |net: &Cnn| train(net, &image, &order)?.sqr()?.sum_all();
+            (net, loss)
+        };
+        let ((exact, loss), (fast, fast_loss)) = (at(DType::F64), at(DType::F32));
+        let grads = loss(&exact).and_then(|y| y.backward()).expect("backward");
+        let fast_grads = fast_loss(&fast).and_then(|y| y.backward()).expect("backward");
+        for (name, var) in exact.params.vars() {
+            let gradient = grads.get(var).unwrap_or_else(|| panic!("no gradient for {name}"));
+            let norm = |t: &Tensor| t.sqr().and_then(|t| t.sum_all()?.to_scalar::<f64>()).expect("number");
+            let (squared, base) = (norm(gradient), var.as_detached_tensor().copy().expect("copy"));
+            let moved = |by: f64| -> Result<f64> {
+                var.set(&(&base + (gradient * (by / squared.sqrt().max(1e-9)))?)?)?;
+                loss(&exact)?.to_scalar()
+            };
+            let slope = (moved(1e-5).expect("above") - moved(-1e-5).expect("below")) / 2e-5;
+            var.set(&base).expect("restored");
+            assert!(
+                (slope - squared.sqrt()).abs() <= 1e-5 * squared.sqrt() + 1e-8,
+                "{name} {slope} {squared}"
+            );
+            let found = fast_grads.get(&fast.params.vars()[name]).expect("gradient");
+            let off = (found.to_dtype(DType::F64).expect("f64") - gradient).expect("difference");
+            let off = norm(&off).sqrt();
+            assert!(off <= 1e-3 * squared.sqrt() + 1e-6, "{name} in f32: {off} off {}", squared.sqrt());
         }
     }
-}
-
-/// The derivative along the gradient itself is the gradient's squared length.
-fn check_along(
-    net: &Cnn,
-    var: &Var,
-    base: &Tensor,
-    gradient: &Tensor,
-    name: &str,
-    f: impl Fn(&Cnn) -> Result<f64>,
-) {
-    let run = || -> Result<(f64, f64)> {
-        let squared = f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?);
-        let step = 1e-3 / squared.sqrt().max(1e-6);
-        var.set(&(base + (gradient * step)?)?)?;
-        let above = f(net)?;
-        var.set(&(base - (gradient * step)?)?)?;
-        let below = f(net)?;
-        var.set(base)?;
-        Ok((squared, (above - below) / (2.0 * step)))
-    };
-    let (wanted, found) = run().expect("differences");
-    assert!((wanted - found).abs() <= 0.03 * wanted.abs() + 1e-4, "{name}: {wanted} {found}");
 }
 
 #[test]

@@ -1,14 +1,19 @@
 use super::*;
-use crate::nn::gradcheck::{check_step, values};
+use crate::nn::gradcheck::{check64, values};
 use crate::nn::params::Params;
 use crate::nn::seed::{Purpose, generator};
+use candle_core::DType;
 
 const SHAPES: [(usize, usize, usize, usize); 4] = [(1, 5, 1, 3), (2, 3, 2, 1), (19, 2, 3, 5), (2, 2, 2, 70)];
+
+const ACTIVATIONS: [Activation; 4] =
+    [Activation::Identity, Activation::Relu, Activation::Relu6, Activation::Silu];
 
 fn layer(channels: usize, activation: Activation) -> BatchNorm {
     let mut params = Params::default();
     let mut rng = generator(1, Purpose::Weights, 0, 0);
-    BatchNorm::new(&mut Builder::new(&mut params, &mut rng), "n", channels, activation).expect("layer")
+    BatchNorm::new(&mut Builder::new(&mut params, &mut rng), "n", channels, NormConfig::default(), activation)
+        .expect("layer")
 }
 
 /// Mean and biased variance of each channel.
@@ -24,8 +29,27 @@ fn plain_moments(x: &Tensor) -> Vec<(f64, f64)> {
         .collect()
 }
 
-fn run(x: &Tensor, gamma: &Tensor, beta: &Tensor, statistics: Statistics, relu: bool) -> Result<Tensor> {
-    x.apply_op3(gamma, beta, BatchNormOp { statistics, relu })
+const EPSILON: f64 = 1e-5;
+
+/// By kernels where there are any, else by algebra.
+fn run(v: &[Tensor], given: Option<(f64, f64)>, act: Activation) -> Result<Tensor> {
+    let (x, gamma, beta) = (&v[0], &v[1], &v[2]);
+    let channels = gamma.elem_count();
+    if algebra::has_kernels(x) {
+        let statistics = match given {
+            Some((mean, variance)) => {
+                Statistics::Given(vec![mean as f32; channels], vec![variance as f32; channels])
+            }
+            None => Statistics::Batch(Arc::default()),
+        };
+        return x.apply_op3(gamma, beta, BatchNormOp { statistics, epsilon: EPSILON, act });
+    }
+    let full = |v: f64| Tensor::full(v, channels, x.device())?.to_dtype(x.dtype());
+    let (mean, variance) = match given {
+        Some((mean, variance)) => (full(mean)?, full(variance)?),
+        None => algebra::moments(x)?,
+    };
+    act.apply(&algebra::normalise(x, (&mean, &variance), (gamma, beta), EPSILON)?)
 }
 
 #[test]
@@ -33,7 +57,7 @@ fn agrees_with_plain_loops_and_moves_the_running_statistics() {
     for shape in SHAPES {
         // Far from zero: a sum of squares in f32 would lose the variance.
         let x = (values(shape, 1) + 300.0).expect("shifted");
-        for activation in [Activation::Identity, Activation::Relu] {
+        for activation in ACTIVATIONS {
             let layer = layer(shape.3, activation);
             layer.gamma.set(&values(shape.3, 2)).expect("set");
             layer.beta.set(&values(shape.3, 3)).expect("set");
@@ -48,7 +72,7 @@ fn agrees_with_plain_loops_and_moves_the_running_statistics() {
                 let (mean, variance) = moments[c];
                 let z = (f64::from(*x) - mean) / (variance + EPSILON).sqrt() * f64::from(gamma[c])
                     + f64::from(beta[c]);
-                let want = if activation == Activation::Relu { z.max(0.0) } else { z };
+                let want = f64::from(activation.value(z as f32));
                 assert!((f64::from(y) - want).abs() < 2e-3, "{shape:?} {y} {want}");
             }
             let n = (shape.0 * shape.1 * shape.2) as f64;
@@ -67,15 +91,32 @@ fn agrees_with_plain_loops_and_moves_the_running_statistics() {
 fn gradients_agree_with_differences() {
     for shape in SHAPES {
         let (x, gamma, beta) = (values(shape, 1), values(shape.3, 2), values(shape.3, 3));
-        for relu in [false, true] {
-            check_step("batch statistics", &[&x, &gamma, &beta], 1e-3, |v| {
-                run(&v[0], &v[1], &v[2], Statistics::Batch(Arc::default()), relu)
+        for act in ACTIVATIONS {
+            check64(&format!("batch statistics {shape:?} {act:?}"), &[&x, &gamma, &beta], |v| {
+                run(v, None, act)
             });
-            check_step("given statistics", &[&x, &gamma, &beta], 1e-3, |v| {
-                let (mean, variance) = (vec![0.1; shape.3], vec![0.5; shape.3]);
-                run(&v[0], &v[1], &v[2], Statistics::Given(mean, variance), relu)
-            });
+            check64("given statistics", &[&x, &gamma, &beta], |v| run(v, Some((0.1, 0.5)), act));
         }
+    }
+}
+
+/// The layer in f32 by kernels and in f64 by algebra: values and running statistics.
+#[test]
+fn a_layer_of_another_float_type_does_the_same() {
+    let x = (values((3, 4, 2, 5), 1) + 3.0).expect("shifted");
+    let layers = [DType::F32, DType::F64].map(|dtype| {
+        let mut layer = layer(5, Activation::Silu);
+        for var in [&mut layer.gamma, &mut layer.beta, &mut layer.mean, &mut layer.variance] {
+            *var = Var::from_tensor(&var.to_dtype(dtype).expect("converted")).expect("var");
+        }
+        let mut rng = generator(1, Purpose::Dropout, 0, 0);
+        let x = x.to_dtype(dtype).expect("converted");
+        let y = layer.forward(&x, &Pass::Train(&mut rng)).expect("forward");
+        let numbers = |t: &Tensor| t.to_dtype(DType::F64).and_then(|t| t.flatten_all()?.to_vec1::<f64>());
+        [&y, layer.mean.as_tensor(), layer.variance.as_tensor()].map(|t| numbers(t).expect("values"))
+    });
+    for (a, b) in layers[0].iter().flatten().zip(layers[1].iter().flatten()) {
+        assert!((a - b).abs() < 1e-5, "{a} {b}");
     }
 }
 

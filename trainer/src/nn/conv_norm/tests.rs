@@ -1,17 +1,18 @@
 use super::*;
 use crate::nn::conv::{Padding, conv2d};
-use crate::nn::gradcheck::{check_step, values};
+use crate::nn::gradcheck::{check64, values};
 use crate::nn::params::Params;
 use crate::nn::seed::{Purpose, generator};
 use rand_chacha::ChaCha8Rng;
 
 type Pair = (usize, usize);
 /// Batch, map, input and output channels, kernel, stride, padding.
-const CASES: [(usize, Pair, Pair, Pair, Pair, Pair); 4] = [
+const CASES: [(usize, Pair, Pair, Pair, Pair, Pair); 5] = [
     (1, (5, 4), (2, 3), (3, 3), (1, 1), (1, 1)),
     (3, (6, 1), (1, 2), (3, 3), (1, 1), (1, 1)),
     (2, (7, 5), (2, 2), (3, 3), (2, 2), (1, 1)),
     (18, (3, 2), (2, 1), (1, 1), (1, 1), (0, 0)),
+    (2, (17, 2), (3, 5), (3, 3), (2, 2), (1, 1)),
 ];
 
 fn rng() -> ChaCha8Rng {
@@ -22,8 +23,14 @@ fn block(case: usize, activation: Activation) -> (ConvNorm, Tensor) {
     let (batch, (h, w), (input, output), kernel, stride, padding) = CASES[case];
     let shape = ConvShape { input, output, kernel, stride, padding: Padding::Both(padding), groups: 1 };
     let mut params = Params::default();
-    let block =
-        ConvNorm::new(&mut Builder::new(&mut params, &mut rng()), "b", shape, activation).expect("block");
+    let block = ConvNorm::new(
+        &mut Builder::new(&mut params, &mut rng()),
+        ("b.conv", "b.norm"),
+        shape,
+        NormConfig::default(),
+        activation,
+    )
+    .expect("block");
     block.norm.gamma.set(&values(output, 3)).expect("set");
     block.norm.beta.set(&values(output, 4)).expect("set");
     (block, values((batch, h, w, input), case))
@@ -36,7 +43,7 @@ fn flat(t: &Tensor) -> Vec<f32> {
 #[test]
 fn is_a_convolution_followed_by_a_norm_in_every_mode() {
     for case in 0..CASES.len() {
-        for activation in [Activation::Identity, Activation::Relu] {
+        for activation in [Activation::Identity, Activation::Relu, Activation::Relu6, Activation::Silu] {
             for trainable in [true, false] {
                 let (mut fused, x) = block(case, activation);
                 let (mut apart, _) = block(case, activation);
@@ -51,6 +58,7 @@ fn is_a_convolution_followed_by_a_norm_in_every_mode() {
                         None,
                         apart.shape.stride,
                         apart.shape.pads((x.dims()[1], x.dims()[2])),
+                        1,
                     );
                     let want = z.and_then(|z| apart.norm.forward(&z, &pass)).expect("apart");
                     let got = fused.forward(&x, &pass).expect("fused");
@@ -68,31 +76,40 @@ fn is_a_convolution_followed_by_a_norm_in_every_mode() {
 #[test]
 fn gradients_agree_with_differences() {
     for (case, &(.., stride, padding)) in CASES.iter().enumerate() {
-        for relu in [false, true] {
-            for batch in [true, false] {
+        for act in [Activation::Identity, Activation::Relu, Activation::Relu6, Activation::Silu] {
+            for given in [None, Some((0.1, 0.5))] {
                 let (block, x) = block(case, Activation::Identity);
-                let channels = block.shape.output;
-                let affine = values(2 * channels, 6);
-                check_step(&format!("block {case}"), &[&x, &block.weight, &affine], 1e-3, |v| {
-                    let statistics = if batch {
-                        Statistics::Batch(std::sync::Arc::default())
-                    } else {
-                        Statistics::Given(vec![0.1; channels], vec![0.5; channels])
-                    };
-                    let convolved = OnceLock::new();
-                    let op = ConvNormOp {
-                        stride,
-                        pads: Pads::both(padding),
-                        relu,
-                        keep: true,
-                        statistics,
-                        convolved,
-                    };
-                    v[0].apply_op3(&v[1], &v[2], op)
-                });
+                let affine = values(2 * block.shape.output, 6);
+                let run = |v: &[Tensor]| run(v, stride, Pads::both(padding), given, act);
+                check64(&format!("block {case} {act:?} {given:?}"), &[&x, &block.weight, &affine], run);
             }
         }
     }
+}
+
+/// By the fused kernels where there are any, else by algebra.
+fn run(v: &[Tensor], stride: Pair, pads: Pads, given: Option<(f64, f64)>, act: Activation) -> Result<Tensor> {
+    let (x, weight, affine, epsilon) = (&v[0], &v[1], &v[2], 1e-5);
+    let channels = affine.elem_count() / 2;
+    if algebra::has_kernels(x) {
+        let statistics = match given {
+            Some((mean, variance)) => {
+                Statistics::Given(vec![mean as f32; channels], vec![variance as f32; channels])
+            }
+            None => Statistics::Batch(std::sync::Arc::default()),
+        };
+        let convolved = OnceLock::new();
+        let op = ConvNormOp { stride, pads, epsilon, act, keep: true, statistics, convolved };
+        return x.apply_op3(weight, affine, op);
+    }
+    let z = algebra::conv2d(x, weight, stride, pads)?;
+    let full = |v: f64| Tensor::full(v, channels, x.device())?.to_dtype(x.dtype());
+    let (mean, variance) = match given {
+        Some((mean, variance)) => (full(mean)?, full(variance)?),
+        None => algebra::moments(&z)?,
+    };
+    let affine = (&affine.narrow(0, 0, channels)?, &affine.narrow(0, channels, channels)?);
+    act.apply(&algebra::normalise(&z, (&mean, &variance), affine, epsilon)?)
 }
 
 #[test]

@@ -3,6 +3,35 @@
 //!
 //! Factors are repeated to a whole number of rows; each function walks its values in steps of that length.
 
+// Each body must become part of the function that was compiled for the wider registers.
+#![allow(clippy::inline_always)]
+
+use crate::nn::activation::Activation;
+
+/// Runs `$body` with the constant `$name` for the activation, so that each has loops of its own.
+macro_rules! each_activation {
+    ($act:expr, $name:ident => $body:expr) => {
+        match $act {
+            Activation::Identity => {
+                const $name: Activation = Activation::Identity;
+                $body
+            }
+            Activation::Relu => {
+                const $name: Activation = Activation::Relu;
+                $body
+            }
+            Activation::Relu6 => {
+                const $name: Activation = Activation::Relu6;
+                $body
+            }
+            Activation::Silu => {
+                const $name: Activation = Activation::Silu;
+                $body
+            }
+        }
+    };
+}
+
 /// Defines a function whose body is compiled for AVX-512, for AVX2 and for any processor, and chosen when called.
 macro_rules! dispatched {
     ($(#[$meta:meta])* pub fn $name:ident($($arg:ident: $kind:ty),* $(,)?) $body:block) => {
@@ -57,27 +86,36 @@ dispatched! {
     }
 }
 
+/// `act(x * scale + shift)` into `y`.
+#[inline(always)]
+fn affine_with(x: &[f32], y: &mut [f32], scale: &[f32], shift: &[f32], act: impl Fn(f32) -> f32) {
+    for (x, y) in x.chunks(scale.len()).zip(y.chunks_mut(scale.len())) {
+        for (((y, x), a), b) in y.iter_mut().zip(x).zip(scale).zip(shift) {
+            *y = act(x * a + b);
+        }
+    }
+}
+
 dispatched! {
-    /// `y = x * scale + shift`, then ReLU if asked.
-    pub fn affine(x: &[f32], y: &mut [f32], scale: &[f32], shift: &[f32], relu: bool) {
-        for (x, y) in x.chunks(scale.len()).zip(y.chunks_mut(scale.len())) {
-            for (((y, x), a), b) in y.iter_mut().zip(x).zip(scale).zip(shift) {
-                let z = x * a + b;
-                *y = if relu { z.max(0.0) } else { z };
-            }
+    /// `y = x * scale + shift`, then the activation.
+    pub fn affine(x: &[f32], y: &mut [f32], scale: &[f32], shift: &[f32], act: Activation) {
+        each_activation!(act, A => affine_with(x, y, scale, shift, |z| A.value(z)));
+    }
+}
+
+#[inline(always)]
+fn affine_in_place_with(values: &mut [f32], scale: &[f32], shift: &[f32], act: impl Fn(f32) -> f32) {
+    for values in values.chunks_mut(scale.len()) {
+        for ((v, a), b) in values.iter_mut().zip(scale).zip(shift) {
+            *v = act(*v * a + b);
         }
     }
 }
 
 dispatched! {
     /// [`affine`] in place.
-    pub fn affine_in_place(values: &mut [f32], scale: &[f32], shift: &[f32], relu: bool) {
-        for values in values.chunks_mut(scale.len()) {
-            for ((v, a), b) in values.iter_mut().zip(scale).zip(shift) {
-                let z = *v * a + b;
-                *v = if relu { z.max(0.0) } else { z };
-            }
-        }
+    pub fn affine_in_place(values: &mut [f32], scale: &[f32], shift: &[f32], act: Activation) {
+        each_activation!(act, A => affine_in_place_with(values, scale, shift, |z| A.value(z)));
     }
 }
 
@@ -87,20 +125,53 @@ pub struct Factors<'a> {
     pub scale: &'a [f32],
     pub shift: &'a [f32],
     pub mean: &'a [f32],
-    pub relu: bool,
+    pub act: Activation,
+}
+
+#[inline(always)]
+fn reduce_with(
+    x: &[f32],
+    dy: &[f32],
+    f: Factors,
+    first: &mut [f32],
+    second: &mut [f32],
+    back: impl Fn(f32, f32) -> f32,
+) {
+    for (x, dy) in x.chunks(f.scale.len()).zip(dy.chunks(f.scale.len())) {
+        let sums = first.iter_mut().zip(second.iter_mut());
+        let factors = f.scale.iter().zip(f.shift).zip(f.mean);
+        for (((x, dy), (first, second)), ((scale, shift), mean)) in x.iter().zip(dy).zip(sums).zip(factors) {
+            let d = back(x * scale + shift, *dy);
+            *first += d;
+            *second += d * (x - mean);
+        }
+    }
 }
 
 dispatched! {
-    /// Adds `dy'` to `first` and `dy' * (x - mean)` to `second`; `dy'` is `dy` where the ReLU let through.
+    /// Adds `dy'` to `first` and `dy' * (x - mean)` to `second`; `dy'` is `dy` times the activation's derivative.
     pub fn reduce(x: &[f32], dy: &[f32], f: Factors, first: &mut [f32], second: &mut [f32]) {
-        for (x, dy) in x.chunks(f.scale.len()).zip(dy.chunks(f.scale.len())) {
-            let sums = first.iter_mut().zip(second.iter_mut());
-            let factors = f.scale.iter().zip(f.shift).zip(f.mean);
-            for (((x, dy), (first, second)), ((scale, shift), mean)) in x.iter().zip(dy).zip(sums).zip(factors) {
-                let d = if !f.relu || x * scale + shift > 0.0 { *dy } else { 0.0 };
-                *first += d;
-                *second += d * (x - mean);
-            }
+        each_activation!(f.act, A => reduce_with(x, dy, f, first, second, |z, dy| through(A, z, dy)));
+    }
+}
+
+#[inline(always)]
+fn gradient_with(
+    x: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+    f: Factors,
+    (slope, offset): (&[f32], &[f32]),
+    back: impl Fn(f32, f32) -> f32,
+) {
+    let lanes = f.scale.len();
+    for ((x, dy), dx) in x.chunks(lanes).zip(dy.chunks(lanes)).zip(dx.chunks_mut(lanes)) {
+        let factors = f.scale.iter().zip(f.shift).zip(f.mean.iter().zip(slope)).zip(offset);
+        for (((dx, x), dy), (((scale, shift), (mean, slope)), offset)) in
+            dx.iter_mut().zip(x).zip(dy).zip(factors)
+        {
+            let d = back(x * scale + shift, *dy);
+            *dx = scale * d + slope * (x - mean) + offset;
         }
     }
 }
@@ -108,16 +179,30 @@ dispatched! {
 dispatched! {
     /// `dx = scale * dy' + slope * (x - mean) + offset`.
     pub fn gradient(x: &[f32], dy: &[f32], dx: &mut [f32], f: Factors, slope: &[f32], offset: &[f32]) {
-        let lanes = f.scale.len();
-        for ((x, dy), dx) in x.chunks(lanes).zip(dy.chunks(lanes)).zip(dx.chunks_mut(lanes)) {
-            let factors = f.scale.iter().zip(f.shift).zip(f.mean.iter().zip(slope)).zip(offset);
-            for (((dx, x), dy), (((scale, shift), (mean, slope)), offset)) in
-                dx.iter_mut().zip(x).zip(dy).zip(factors)
-            {
-                let d = if !f.relu || x * scale + shift > 0.0 { *dy } else { 0.0 };
-                *dx = scale * d + slope * (x - mean) + offset;
+        each_activation!(f.act, A => gradient_with(x, dy, dx, f, (slope, offset), |z, dy| through(A, z, dy)));
+    }
+}
+
+/// `dy` times the derivative; chosen, not multiplied, where the derivative is 0 or 1, so that a NaN there stays out.
+#[inline(always)]
+fn through(act: Activation, z: f32, dy: f32) -> f32 {
+    match act {
+        Activation::Identity => dy,
+        Activation::Relu => {
+            if z > 0.0 {
+                dy
+            } else {
+                0.0
             }
         }
+        Activation::Relu6 => {
+            if z > 0.0 && z < 6.0 {
+                dy
+            } else {
+                0.0
+            }
+        }
+        Activation::Silu => dy * act.derivative(z),
     }
 }
 
@@ -135,14 +220,14 @@ mod tests {
         let (lanes, n) = (48, 48 * 5 + 16);
         let [scale, shift, mean, slope, offset] = [1, 2, 3, 4, 5].map(|salt| numbers(lanes, salt));
         let (x, dy) = (numbers(n, 6), numbers(n, 7));
-        for relu in [false, true] {
-            let f = Factors { scale: &scale, shift: &shift, mean: &mean, relu };
+        for act in [Activation::Identity, Activation::Relu, Activation::Relu6, Activation::Silu] {
+            let f = Factors { scale: &scale, shift: &shift, mean: &mean, act };
             let z = |i: usize| x[i] * scale[i % lanes] + shift[i % lanes];
-            let d = |i: usize| if !relu || z(i) > 0.0 { dy[i] } else { 0.0 };
-            let want: Vec<f32> = (0..n).map(|i| if relu { z(i).max(0.0) } else { z(i) }).collect();
+            let d = |i: usize| dy[i] * act.derivative(z(i));
+            let want: Vec<f32> = (0..n).map(|i| act.value(z(i))).collect();
             let (mut y, mut in_place) = (vec![0.0; n], x.clone());
-            affine(&x, &mut y, &scale, &shift, relu);
-            affine_in_place(&mut in_place, &scale, &shift, relu);
+            affine(&x, &mut y, &scale, &shift, act);
+            affine_in_place(&mut in_place, &scale, &shift, act);
             assert_eq!((&y, &in_place), (&want, &want));
             let mut dx = vec![0.0; n];
             gradient(&x, &dy, &mut dx, f, &slope, &offset);

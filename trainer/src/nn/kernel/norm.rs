@@ -1,4 +1,4 @@
-//! Batch normalisation on rows of channels, with an optional ReLU in the same pass.
+//! Batch normalisation on rows of channels, with an activation in the same pass.
 //!
 //! Per-channel factors are repeated to [`LANES`] or more values, so that inner loops are long enough to be vectorised
 //! however few channels there are.
@@ -6,6 +6,7 @@
 use super::conv::OutputGradient;
 use super::lanes::{self, Factors};
 use super::per_part;
+use crate::nn::activation::Activation;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -97,12 +98,12 @@ impl Moments {
     }
 }
 
-/// A normalisation with its statistics settled: `y = x * scale + shift`, then ReLU if `relu`.
+/// A normalisation with its statistics settled: `y = x * scale + shift`, then the activation.
 pub struct Settled {
     channels: usize,
     /// Whether the statistics came from the very rows that are normalised, so that gradients flow through them.
     batch: bool,
-    relu: bool,
+    act: Activation,
     mean: Vec<f32>,
     inverse: Vec<f32>,
     scale: Vec<f32>,
@@ -116,7 +117,7 @@ impl Settled {
         (gamma, beta): (&[f32], &[f32]),
         epsilon: f64,
         batch: bool,
-        relu: bool,
+        act: Activation,
     ) -> Self {
         let inverse: Vec<f32> =
             variance.iter().map(|v| (1.0 / (f64::from(*v) + epsilon).sqrt()) as f32).collect();
@@ -125,7 +126,7 @@ impl Settled {
         Self {
             channels: mean.len(),
             batch,
-            relu,
+            act,
             mean: repeat(mean),
             inverse: repeat(&inverse),
             scale: repeat(&scale),
@@ -135,12 +136,12 @@ impl Settled {
 
     /// Normalises rows in place.
     pub fn apply(&self, rows: &mut [f32]) {
-        lanes::affine_in_place(rows, &self.scale, &self.shift, self.relu);
+        lanes::affine_in_place(rows, &self.scale, &self.shift, self.act);
     }
 
     /// Normalises rows of `x` into `y`.
     pub fn apply_to(&self, x: &[f32], y: &mut [f32]) {
-        lanes::affine(x, y, &self.scale, &self.shift, self.relu);
+        lanes::affine(x, y, &self.scale, &self.shift, self.act);
     }
 
     /// Normalises all rows of `x` into `y`, in parallel.
@@ -179,7 +180,7 @@ impl Settled {
     }
 
     fn factors(&self) -> Factors<'_> {
-        Factors { scale: &self.scale, shift: &self.shift, mean: &self.mean, relu: self.relu }
+        Factors { scale: &self.scale, shift: &self.shift, mean: &self.mean, act: self.act }
     }
 
     /// The gradient with respect to `x`, ready to be computed row by row; `sums` is what [`Settled::reduce`] gave.
@@ -206,7 +207,7 @@ impl Settled {
 }
 
 /// The gradient with respect to a normalisation's input: `scale * dy' + slope * (x - mean) + offset`, with `dy'` being `dy`
-/// where the ReLU let through.
+/// times the activation's derivative.
 pub struct InputGradient<'a> {
     norm: &'a Settled,
     x: &'a [f32],
