@@ -6,9 +6,8 @@
 use super::activation::Activation;
 use super::batch_norm::{BatchNorm, NormConfig, Statistics};
 use super::conv::{ConvShape, conv2d};
-use super::kernel::conv::{backward, forward};
-use super::kernel::geometry::{Geometry, Pads};
 use super::kernel::norm::Moments;
+use super::kernel::plan::{Plan, Steps};
 use super::kernel::view::{slice, tensor_like, with};
 use super::params::Builder;
 use super::{Pass, algebra, seen};
@@ -46,8 +45,10 @@ impl ConvNorm {
         let tracked = pass.is_train() && self.norm.trainable;
         let weight = seen(&self.weight, tracked);
         let pads = self.shape.pads((x.dim(1)?, x.dim(2)?));
-        if self.shape.groups != 1 || !algebra::has_kernels(x) {
-            let y = conv2d(x, &weight, None, self.shape.stride, pads, self.shape.groups)?;
+        let ConvShape { stride, groups, .. } = self.shape;
+        let depthwise = groups == self.shape.input && groups == self.shape.output;
+        if !(groups == 1 || depthwise) || !algebra::has_kernels(x) {
+            let y = conv2d(x, &weight, None, stride, pads, groups)?;
             return self.norm.forward(&y, pass);
         }
         let affine = Tensor::cat(&[seen(&self.norm.gamma, tracked), seen(&self.norm.beta, tracked)], 0)?;
@@ -56,8 +57,7 @@ impl ConvNorm {
             &weight,
             &affine,
             ConvNormOp {
-                stride: self.shape.stride,
-                pads,
+                steps: Steps { stride, pads, groups },
                 epsilon: self.norm.config.epsilon,
                 act: self.norm.activation,
                 keep: pass.is_train() && (tracked || x.track_op()),
@@ -71,8 +71,7 @@ impl ConvNorm {
 }
 
 struct ConvNormOp {
-    stride: (usize, usize),
-    pads: Pads,
+    steps: Steps,
     epsilon: f64,
     act: Activation,
     /// Whether gradients may be asked for.
@@ -96,22 +95,23 @@ impl CustomOp3 for ConvNormOp {
         affine: &CpuStorage,
         la: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let g = Geometry::new(lx.dims(), lw.dims(), self.stride, self.pads)?;
+        let plan = Plan::new(lx.dims(), lw.dims(), self.steps)?;
+        let channels = plan.output();
         let (x, w, affine) = (slice(x, lx)?, slice(w, lw)?, slice(affine, la)?);
-        if affine.len() != 2 * g.output {
-            candle_core::bail!("batch norm of {} channels on {} channels", affine.len() / 2, g.output);
+        if affine.len() != 2 * channels {
+            candle_core::bail!("batch norm of {} channels on {channels} channels", affine.len() / 2);
         }
-        let (gamma, beta) = affine.split_at(g.output);
-        let shape: Shape = (g.batch, g.out_size.0, g.out_size.1, g.output).into();
+        let (gamma, beta) = affine.split_at(channels);
+        let shape = plan.shape();
         let mut y = vec![0.0; shape.elem_count()];
         if let Statistics::Batch(cell) = &self.statistics {
-            let parts = forward(&g, x, w, &mut y, |m: &mut Moments, tile| m.absorb(tile, g.output));
+            let parts = plan.forward(x, w, &mut y, |m: &mut Moments, tile| m.absorb(tile, channels));
             // The cell is this operation's own, and an operation runs forward once.
             let _ = cell.set(Moments::merged(&parts));
         }
         if self.keep {
             if matches!(self.statistics, Statistics::Given(..)) {
-                forward(&g, x, w, &mut y, |(): &mut (), _| {});
+                plan.forward(x, w, &mut y, |(): &mut (), _| {});
             }
             let mut normalised = vec![0.0; y.len()];
             self.statistics.settle(gamma, beta, self.epsilon, self.act)?.apply_all(&y, &mut normalised);
@@ -119,7 +119,7 @@ impl CustomOp3 for ConvNormOp {
             return Ok((CpuStorage::F32(normalised), shape));
         }
         let settled = self.statistics.settle(gamma, beta, self.epsilon, self.act)?;
-        forward(&g, x, w, &mut y, |(): &mut (), tile| settled.apply(tile));
+        plan.forward(x, w, &mut y, |(): &mut (), tile| settled.apply(tile));
         Ok((CpuStorage::F32(y), shape))
     }
 
@@ -131,19 +131,19 @@ impl CustomOp3 for ConvNormOp {
         _: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let g = Geometry::new(x.dims(), w.dims(), self.stride, self.pads)?;
+        let plan = Plan::new(x.dims(), w.dims(), self.steps)?;
         let Some(convolved) = self.convolved.get() else {
             candle_core::bail!("a block that ran for evaluation has no gradient");
         };
         let settled = with(affine, |affine| {
-            let (gamma, beta) = affine.split_at(g.output);
+            let (gamma, beta) = affine.split_at(plan.output());
             self.statistics.settle(gamma, beta, self.epsilon, self.act)
         })?;
         let (want_dx, want_dw) = (x.track_op(), w.track_op());
         let (found, sums) = with(dy, |dy| {
             let sums = settled.reduce(convolved, dy);
             let gradient = settled.input_gradient(convolved, dy, &sums);
-            let found = with(x, |x| with(w, |w| Ok(backward(&g, x, w, &gradient, want_dx, want_dw))))?;
+            let found = with(x, |x| with(w, |w| Ok(plan.backward(x, w, &gradient, want_dx, want_dw))))?;
             Ok((found, sums))
         })?;
         let narrow = sums.0.iter().chain(&sums.1).map(|v| *v as f32).collect();

@@ -1,18 +1,20 @@
 use super::*;
-use crate::nn::conv::{Padding, conv2d};
+use crate::nn::conv::{Padding, Pads};
 use crate::nn::gradcheck::{check64, values};
 use crate::nn::params::Params;
 use crate::nn::seed::{Purpose, generator};
 use rand_chacha::ChaCha8Rng;
 
 type Pair = (usize, usize);
-/// Batch, map, input and output channels, kernel, stride, padding.
-const CASES: [(usize, Pair, Pair, Pair, Pair, Pair); 5] = [
-    (1, (5, 4), (2, 3), (3, 3), (1, 1), (1, 1)),
-    (3, (6, 1), (1, 2), (3, 3), (1, 1), (1, 1)),
-    (2, (7, 5), (2, 2), (3, 3), (2, 2), (1, 1)),
-    (18, (3, 2), (2, 1), (1, 1), (1, 1), (0, 0)),
-    (2, (17, 2), (3, 5), (3, 3), (2, 2), (1, 1)),
+/// Batch, map, input and output channels, kernel, stride, padding, groups.
+const CASES: [(usize, Pair, Pair, Pair, Pair, Pair, usize); 7] = [
+    (1, (5, 4), (2, 3), (3, 3), (1, 1), (1, 1), 1),
+    (3, (6, 1), (1, 2), (3, 3), (1, 1), (1, 1), 1),
+    (2, (7, 5), (2, 2), (3, 3), (2, 2), (1, 1), 1),
+    (18, (3, 2), (2, 1), (1, 1), (1, 1), (0, 0), 1),
+    (2, (17, 2), (3, 5), (3, 3), (2, 2), (1, 1), 1),
+    (2, (17, 2), (5, 5), (3, 3), (2, 2), (1, 1), 5),
+    (1, (4, 3), (18, 18), (5, 5), (1, 1), (2, 2), 18),
 ];
 
 fn rng() -> ChaCha8Rng {
@@ -20,8 +22,8 @@ fn rng() -> ChaCha8Rng {
 }
 
 fn block(case: usize, activation: Activation) -> (ConvNorm, Tensor) {
-    let (batch, (h, w), (input, output), kernel, stride, padding) = CASES[case];
-    let shape = ConvShape { input, output, kernel, stride, padding: Padding::Both(padding), groups: 1 };
+    let (batch, (h, w), (input, output), kernel, stride, padding, groups) = CASES[case];
+    let shape = ConvShape { input, output, kernel, stride, padding: Padding::Both(padding), groups };
     let mut params = Params::default();
     let block = ConvNorm::new(
         &mut Builder::new(&mut params, &mut rng()),
@@ -58,7 +60,7 @@ fn is_a_convolution_followed_by_a_norm_in_every_mode() {
                         None,
                         apart.shape.stride,
                         apart.shape.pads((x.dims()[1], x.dims()[2])),
-                        1,
+                        apart.shape.groups,
                     );
                     let want = z.and_then(|z| apart.norm.forward(&z, &pass)).expect("apart");
                     let got = fused.forward(&x, &pass).expect("fused");
@@ -75,12 +77,13 @@ fn is_a_convolution_followed_by_a_norm_in_every_mode() {
 
 #[test]
 fn gradients_agree_with_differences() {
-    for (case, &(.., stride, padding)) in CASES.iter().enumerate() {
+    for (case, &(.., stride, padding, groups)) in CASES.iter().enumerate() {
+        let steps = Steps { stride, pads: Pads::both(padding), groups };
         for act in [Activation::Identity, Activation::Relu, Activation::Relu6, Activation::Silu] {
             for given in [None, Some((0.1, 0.5))] {
                 let (block, x) = block(case, Activation::Identity);
                 let affine = values(2 * block.shape.output, 6);
-                let run = |v: &[Tensor]| run(v, stride, Pads::both(padding), given, act);
+                let run = |v: &[Tensor]| run(v, steps, given, act);
                 check64(&format!("block {case} {act:?} {given:?}"), &[&x, &block.weight, &affine], run);
             }
         }
@@ -88,7 +91,7 @@ fn gradients_agree_with_differences() {
 }
 
 /// By the fused kernels where there are any, else by algebra.
-fn run(v: &[Tensor], stride: Pair, pads: Pads, given: Option<(f64, f64)>, act: Activation) -> Result<Tensor> {
+fn run(v: &[Tensor], steps: Steps, given: Option<(f64, f64)>, act: Activation) -> Result<Tensor> {
     let (x, weight, affine, epsilon) = (&v[0], &v[1], &v[2], 1e-5);
     let channels = affine.elem_count() / 2;
     if algebra::has_kernels(x) {
@@ -99,10 +102,10 @@ fn run(v: &[Tensor], stride: Pair, pads: Pads, given: Option<(f64, f64)>, act: A
             None => Statistics::Batch(std::sync::Arc::default()),
         };
         let convolved = OnceLock::new();
-        let op = ConvNormOp { stride, pads, epsilon, act, keep: true, statistics, convolved };
+        let op = ConvNormOp { steps, epsilon, act, keep: true, statistics, convolved };
         return x.apply_op3(weight, affine, op);
     }
-    let z = algebra::conv2d(x, weight, stride, pads)?;
+    let z = conv2d(x, weight, None, steps.stride, steps.pads, steps.groups)?;
     let full = |v: f64| Tensor::full(v, channels, x.device())?.to_dtype(x.dtype());
     let (mean, variance) = match given {
         Some((mean, variance)) => (full(mean)?, full(variance)?),

@@ -10,6 +10,7 @@ pub mod gemm;
 pub mod geometry;
 pub mod lanes;
 pub mod norm;
+pub mod plan;
 pub mod pool;
 pub mod view;
 
