@@ -1,17 +1,21 @@
-//! Convolution forward and backward: unfolded tiles that stay in the cache, times the weights.
+//! Convolution forward and backward.
+//!
+//! Large maps are computed in parts of the batch, each from its input to its output while they are in the cache. Small maps
+//! with many channels are computed in blocks of channels, so that weights are read once.
 
-use super::direct::Windows;
-use super::gemm::{Matrix, product};
+use super::direct::panels::{Panels, blocks};
+use super::direct::plan::Plan;
+use super::direct::{Images, Shared};
 use super::geometry::Geometry;
-use super::per_part;
+use super::{PARTS, per_part, unfolded};
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::ops::Range;
 
-/// Values of an unfolded tile: 256 KiB, half of what a small core's second-level cache holds.
-const TILE: usize = 64 * 1024;
 /// Values of finished output that a visitor sees at a time.
 const VISIT: usize = 8 * 1024;
+/// Values of input held at a time: 512 KiB, a quarter of a core's second-level cache.
+const GROUP: usize = 128 * 1024;
 
 thread_local! {
     /// Buffers of this thread, kept from call to call: allocating and clearing them costs as much as a small layer.
@@ -47,50 +51,18 @@ impl OutputGradient for &[f32] {
     }
 }
 
-/// Visits the output pixels of `images` images tile by tile with their unfolded rows.
-fn tiles(g: &Geometry, images: usize, x: &[f32], mut visit: impl FnMut(Range<usize>, &[f32])) {
-    let (pixels, taps) = (images * g.pixels(), g.taps());
-    let rows = (TILE / taps).clamp(64, pixels.max(64));
-    with_scratch(if g.is_pointwise() { 0 } else { rows * taps }, |columns| {
-        for start in (0..pixels).step_by(rows) {
-            let tile = start..(start + rows).min(pixels);
-            if g.is_pointwise() {
-                visit(tile.clone(), &x[tile.start * taps..tile.end * taps]);
-            } else {
-                let unfolded = &mut columns[..tile.len() * taps];
-                g.unfold(x, tile.clone(), unfolded);
-                visit(tile, unfolded);
-            }
-        }
-    });
+/// Whether the batch is computed in parts rather than in blocks of channels.
+fn by_parts(g: &Geometry) -> bool {
+    per_part(g.batch) * g.pixels() >= 256 && g.taps() * g.output <= 16 * 1024
 }
 
-/// Visits the images of `x` in groups that fit the cache padded, each with the rows that belong to it.
-fn grouped<T>(g: &Geometry, x: &[f32], rows: impl Iterator<Item = T>, mut visit: impl FnMut(&Windows, T)) {
-    let images = g.group().min(x.len() / g.image());
-    let starts = g.window_starts(images);
-    with_scratch(g.padded_values(images), |scratch| {
-        for (x, rows) in x.chunks(images * g.image()).zip(rows) {
-            visit(&g.windows(x, scratch, &starts), rows);
-        }
-    });
+/// Images read at a time, each of so many values.
+fn group(images: usize, values: usize) -> usize {
+    (GROUP / values).clamp(1, images)
 }
 
-/// Convolution of some images on the current thread; `visit` may look at or change each finished tile.
-fn forward_part(g: &Geometry, x: &[f32], w: &[f32], y: &mut [f32], mut visit: impl FnMut(&mut [f32])) {
-    let (taps, out) = (g.taps(), g.output);
-    if g.direct {
-        grouped(g, x, y.chunks_mut(g.group() * g.pixels() * out), |windows, y| {
-            windows.forward(w, y);
-            y.chunks_mut(VISIT.div_ceil(out) * out).for_each(&mut visit);
-        });
-        return;
-    }
-    tiles(g, x.len() / g.image(), x, |tile, columns| {
-        let y = &mut y[tile.start * out..tile.end * out];
-        product(Matrix::new(columns, tile.len(), taps), Matrix::new(w, taps, out), y, false);
-        visit(y);
-    });
+fn visit_tiles(y: &mut [f32], channels: usize, visit: impl FnMut(&mut [f32])) {
+    y.chunks_mut(VISIT.div_ceil(channels) * channels).for_each(visit);
 }
 
 /// `y = x * w`. `visit` sees every finished tile (whole pixels) with the state of its part, while it is still in
@@ -102,15 +74,60 @@ pub fn forward<S: Default + Send>(
     y: &mut [f32],
     visit: impl Fn(&mut S, &mut [f32]) + Sync,
 ) -> Vec<S> {
+    assert_eq!(x.len(), g.batch * g.image(), "input");
+    assert_eq!(y.len(), g.batch * g.pixels() * g.output, "output");
     let images = per_part(g.batch);
-    let parts = x.par_chunks(images * g.image()).zip(y.par_chunks_mut(images * g.pixels() * g.output));
-    parts
-        .map(|(x, y)| {
+    let (from, to) = (images * g.image(), images * g.pixels() * g.output);
+    if !g.direct {
+        let part = |(x, y): (&[f32], &mut [f32])| {
             let mut state = S::default();
-            forward_part(g, x, w, y, |tile| visit(&mut state, tile));
+            unfolded::forward(g, x, w, y, |tile| visit(&mut state, tile));
             state
-        })
-        .collect()
+        };
+        return x.par_chunks(from).zip(y.par_chunks_mut(to)).map(part).collect();
+    }
+    if by_parts(g) {
+        let plan = g.plan(group(images, g.image()));
+        let panels = Panels::forward(&plan, w);
+        let part = |(x, y): (&[f32], &mut [f32])| {
+            let mut state = S::default();
+            let group = (plan.images * g.image(), plan.images * g.pixels() * g.output);
+            for (x, y) in x.chunks(group.0).zip(y.chunks_mut(group.1)) {
+                Images::new(&plan, x).all(&panels, y);
+                visit_tiles(y, g.output, |tile| visit(&mut state, tile));
+            }
+            state
+        };
+        return x.par_chunks(from).zip(y.par_chunks_mut(to)).map(part).collect();
+    }
+    let plan = g.plan(chunk(g.batch, g.pixels(), g.output));
+    let panels = Panels::forward(&plan, w);
+    in_blocks(&plan, &panels, x, y);
+    let part = |y: &mut [f32]| {
+        let mut state = S::default();
+        visit_tiles(y, g.output, |tile| visit(&mut state, tile));
+        state
+    };
+    y.par_chunks_mut(to).map(part).collect()
+}
+
+/// Images computed at a time in blocks of channels: enough work in each piece, and enough pieces for the threads.
+fn chunk(batch: usize, pixels: usize, channels: usize) -> usize {
+    let pieces = PARTS.div_ceil(blocks(channels).len());
+    batch.div_ceil(pieces).max(128usize.div_ceil(pixels)).min(batch)
+}
+
+/// Computes `y` in blocks of channels and groups of images.
+#[allow(unsafe_code)]
+fn in_blocks(plan: &Plan, panels: &Panels, x: &[f32], y: &mut [f32]) {
+    let (from, to) = (plan.images * plan.image.0, plan.images * plan.image.1 * plan.channels.1);
+    let groups: Vec<(Images, Shared)> =
+        x.chunks(from).zip(y.chunks_mut(to)).map(|(x, y)| (Images::new(plan, x), Shared::new(y))).collect();
+    let pieces: Vec<_> = (0..panels.count()).flat_map(|p| groups.iter().map(move |g| (p, *g))).collect();
+    pieces.into_par_iter().with_max_len(1).for_each(|(index, (images, y))| {
+        // SAFETY: each pair of a panel and a group of images is computed once, and panels have channels of their own.
+        unsafe { images.panel(panels, index, y) };
+    });
 }
 
 /// What [`backward`] is asked for and gives.
@@ -131,8 +148,66 @@ pub fn backward(
     want_dx: bool,
     want_dw: bool,
 ) -> Gradients {
+    assert_eq!(x.len(), g.batch * g.image(), "input");
+    if g.direct && !by_parts(g) {
+        let work = |dy: &[f32]| Gradients {
+            dx: want_dx.then(|| input_gradient_in_blocks(g, w, dy)),
+            dw: want_dw.then(|| weight_gradient_in_blocks(g, x, dy)),
+        };
+        return match gradient.stored() {
+            Some(dy) => work(dy),
+            None => with_scratch(g.batch * g.pixels() * g.output, |dy| {
+                let images = per_part(g.batch);
+                let part = images * g.pixels();
+                dy.par_chunks_mut(part * g.output).enumerate().for_each(|(i, dy)| {
+                    gradient.fill(i * part..i * part + dy.len() / g.output, dy);
+                });
+                work(dy)
+            }),
+        };
+    }
+    backward_in_parts(g, x, w, gradient, want_dx, want_dw)
+}
+
+fn input_gradient_in_blocks(g: &Geometry, w: &[f32], dy: &[f32]) -> Vec<f32> {
+    let plan = g.transposed_plan(chunk(g.batch, g.size.0 * g.size.1, g.input));
+    let panels = Panels::backward(&plan, w, g.kernel.0 * g.kernel.1);
+    let mut dx = vec![0.0; g.batch * g.image()];
+    in_blocks(&plan, &panels, dy, &mut dx);
+    dx
+}
+
+#[allow(unsafe_code)]
+fn weight_gradient_in_blocks(g: &Geometry, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    let plan = g.plan(g.batch);
+    let images = Images::new(&plan, x);
+    let mut dw = vec![0.0; g.taps() * g.output];
+    let shared = Shared::new(&mut dw);
+    let blocks = blocks(g.output);
+    let parts = PARTS.div_ceil(blocks.len());
+    let pieces: Vec<_> = blocks.iter().flat_map(|b| (0..parts).map(move |p| (b, p))).collect();
+    pieces.into_par_iter().with_max_len(1).for_each(|(block, part)| {
+        // SAFETY: each pair of channels and a part of the taps is computed once.
+        unsafe { images.weight_gradient(dy, g.kernel, block, (part, parts), shared) };
+    });
+    dw
+}
+
+fn backward_in_parts(
+    g: &Geometry,
+    x: &[f32],
+    w: &[f32],
+    gradient: &impl OutputGradient,
+    want_dx: bool,
+    want_dw: bool,
+) -> Gradients {
     let images = per_part(g.batch);
-    let turned = if want_dx && g.transposed().is_some() { turn(g, w) } else { Vec::new() };
+    let plan = (g.direct && want_dw).then(|| g.plan(group(images, g.image())));
+    let back = (g.direct && want_dx).then(|| {
+        let plan = g.transposed_plan(group(images, g.pixels() * g.output));
+        let panels = Panels::backward(&plan, w, g.kernel.0 * g.kernel.1);
+        (plan, panels)
+    });
     let mut dx = vec![0.0; if want_dx { x.len() } else { 0 }];
     let dx_parts: Vec<&mut [f32]> = if want_dx {
         dx.chunks_mut(images * g.image()).collect()
@@ -147,10 +222,20 @@ pub fn backward(
             let first = part * images * g.pixels();
             let pixels = first..first + x.len() / g.image() * g.pixels();
             let mut work = |dy: &[f32]| {
-                if want_dx {
-                    input_gradient(g, w, &turned, dy, dx);
+                match &back {
+                    Some((plan, panels)) => {
+                        let (from, to) = (plan.images * plan.image.0, plan.images * g.image());
+                        let groups = dy.chunks(from).zip(dx.chunks_mut(to));
+                        groups.for_each(|(dy, dx)| Images::new(plan, dy).all(panels, dx));
+                    }
+                    None if want_dx => unfolded::input_gradient(g, w, dy, dx),
+                    None => {}
                 }
-                if want_dw { weight_gradient(g, x, dy) } else { Vec::new() }
+                match &plan {
+                    Some(plan) => weight_gradient(g, plan, x, dy),
+                    None if want_dw => unfolded::weight_gradient(g, x, dy),
+                    None => Vec::new(),
+                }
             };
             match gradient.stored() {
                 Some(all) => work(&all[pixels.start * g.output..pixels.end * g.output]),
@@ -168,51 +253,19 @@ pub fn backward(
     Gradients { dx: want_dx.then_some(dx), dw: if want_dw { partial.into_iter().reduce(sum) } else { None } }
 }
 
-fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    let (taps, out) = (g.taps(), g.output);
-    let mut dw = vec![0.0; taps * out];
-    if g.direct {
-        grouped(g, x, dy.chunks(g.group() * g.pixels() * out), |windows, dy| {
-            windows.weight_gradient(dy, &mut dw);
-        });
-        return dw;
+#[allow(unsafe_code)]
+fn weight_gradient(g: &Geometry, plan: &Plan, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    let mut dw = vec![0.0; g.taps() * g.output];
+    let shared = Shared::new(&mut dw);
+    let group = plan.images * g.pixels() * g.output;
+    for (x, dy) in x.chunks(plan.images * g.image()).zip(dy.chunks(group)) {
+        let images = Images::new(plan, x);
+        for block in blocks(g.output) {
+            // SAFETY: `dw` belongs to this call alone.
+            unsafe { images.weight_gradient(dy, g.kernel, &block, (0, 1), shared) };
+        }
     }
-    tiles(g, x.len() / g.image(), x, |tile, columns| {
-        let dy = Matrix::new(&dy[tile.start * out..], tile.len(), out);
-        product(Matrix::new(columns, tile.len(), taps).transposed(), dy, &mut dw, tile.start > 0);
-    });
     dw
-}
-
-fn input_gradient(g: &Geometry, w: &[f32], turned: &[f32], dy: &[f32], dx: &mut [f32]) {
-    let (taps, out) = (g.taps(), g.output);
-    if let Some(back) = g.transposed() {
-        forward_part(&back, dy, turned, dx, |_| {});
-        return;
-    }
-    let pixels = dy.len() / out;
-    let rows = (TILE / taps).clamp(64, pixels.max(64));
-    with_scratch(rows * taps, |columns| {
-        for start in (0..pixels).step_by(rows) {
-            let tile = start..(start + rows).min(pixels);
-            let columns = &mut columns[..tile.len() * taps];
-            let dy = Matrix::new(&dy[start * out..], tile.len(), out);
-            product(dy, Matrix::new(w, taps, out).transposed(), columns, false);
-            g.fold(columns, tile, dx);
-        }
-    });
-}
-
-/// The weights of [`Geometry::transposed`], `[kh, kw, out, in]`.
-fn turn(g: &Geometry, w: &[f32]) -> Vec<f32> {
-    let plane = g.input * g.output;
-    let mut turned = Vec::with_capacity(w.len());
-    for tap in w.chunks_exact(plane).rev() {
-        for o in 0..g.output {
-            turned.extend(tap.iter().skip(o).step_by(g.output));
-        }
-    }
-    turned
 }
 
 /// Sum over pixels of a gradient `[pixels, channels]`: the gradient of a bias.
@@ -235,44 +288,5 @@ pub fn column_sums(values: &[f32], channels: usize) -> Vec<f32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::nn::kernel::geometry::Pads;
-
-    fn numbers(n: usize, salt: usize) -> Vec<f32> {
-        (0..n).map(|i| ((i * 7919 + salt * 31) % 17) as f32 - 8.0).collect()
-    }
-
-    /// Small integers: sums are exact in every order, so what other processors compute must agree bit for bit.
-    #[test]
-    fn both_paths_give_the_same_sums() {
-        for (size, kernel, stride, padding) in [
-            ((5, 4), (3, 3), (1, 1), (1, 1)),
-            ((7, 1), (3, 3), (2, 1), (1, 1)),
-            ((6, 5), (1, 1), (1, 1), (0, 0)),
-            ((6, 5), (5, 2), (1, 2), (2, 0)),
-        ] {
-            for (batch, input, output) in [(1, 2, 3), (19, 3, 24), (40, 1, 2)] {
-                let x_shape = [batch, size.0, size.1, input];
-                let fresh = Geometry::new(
-                    &x_shape,
-                    &[kernel.0, kernel.1, input, output],
-                    stride,
-                    Pads::both(padding),
-                );
-                let fresh = fresh.expect("fits");
-                let (x, w) = (numbers(batch * fresh.image(), 1), numbers(fresh.taps() * output, 2));
-                let dy = numbers(batch * fresh.pixels() * output, 3);
-                let run = |direct: bool| {
-                    let g = Geometry { direct, ..fresh };
-                    let mut y = vec![f32::NAN; dy.len()];
-                    let seen =
-                        forward(&g, &x, &w, &mut y, |sum: &mut f32, tile| *sum += tile.iter().sum::<f32>());
-                    let found = backward(&g, &x, &w, &dy.as_slice(), true, true);
-                    (y, seen, found.dx, found.dw)
-                };
-                assert_eq!(run(false), run(crate::nn::kernel::direct::available()));
-            }
-        }
-    }
-}
+#[path = "conv/tests.rs"]
+mod tests;

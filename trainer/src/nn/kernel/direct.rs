@@ -1,19 +1,24 @@
-//! Convolution without unfolding, for processors with AVX-512: input pixels are read where they lie in a zero-padded
-//! copy of a few images, against weights in registers' width.
+//! Convolution without unfolding, for processors with AVX-512: values are read where they lie, against weights in
+//! registers' width.
 //!
 //! Elsewhere the unfolded path in [`super::conv`] computes the same sums in another order.
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod avx512;
+pub mod panels;
+pub mod plan;
 
-use super::geometry::{Geometry, Pads};
+use panels::Panels;
+use plan::Plan;
+use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Values of padded input held at a time: 512 KiB, a quarter of a core's second-level cache.
-const GROUP: usize = 128 * 1024;
-/// Pixels over which weight gradients are summed in registers: their input and gradient rows stay in the cache.
-const BLOCK: usize = 512;
+/// Pixels over which weight gradients are summed in registers: what is read for them stays in the first-level cache.
+const BLOCK: usize = 256;
+
+/// A whole number of register tiles of taps, whatever the number of channels.
+const TAPS: usize = 24;
 
 /// Whether this processor can run the functions below.
 pub fn available() -> bool {
@@ -23,177 +28,133 @@ pub fn available() -> bool {
     false
 }
 
-/// Some images, padded, and where each output pixel's window begins in them.
-pub struct Windows<'a> {
-    g: &'a Geometry,
-    padded: &'a [f32],
-    starts: &'a [usize],
+/// Values that several threads write to, each to places of its own.
+#[derive(Clone, Copy)]
+pub struct Shared<'a> {
+    at: *mut f32,
+    length: usize,
+    borrowed: PhantomData<&'a mut [f32]>,
 }
 
-impl Geometry {
-    fn padded_size(&self) -> (usize, usize) {
-        self.pads.around(self.size)
-    }
+// SAFETY: a pointer to `f32`, which any thread may write through; who writes where is a condition of the functions
+// that do.
+#[allow(unsafe_code)]
+unsafe impl Send for Shared<'_> {}
+// SAFETY: as above.
+#[allow(unsafe_code)]
+unsafe impl Sync for Shared<'_> {}
 
-    fn padded_image(&self) -> usize {
-        self.padded_size().0 * self.padded_size().1 * self.input
-    }
-
-    /// Images whose padded copies are held at a time.
-    pub fn group(&self) -> usize {
-        (GROUP / self.padded_image()).max(1)
-    }
-
-    /// Values of scratch that [`Geometry::windows`] needs for `images` images.
-    pub fn padded_values(&self, images: usize) -> usize {
-        if self.pads == Pads::NONE { 0 } else { images * self.padded_image() }
-    }
-
-    /// Where the window of each output pixel of `images` images begins in their padded copies.
-    pub fn window_starts(&self, images: usize) -> Vec<usize> {
-        let width = self.padded_size().1;
-        let mut starts = Vec::with_capacity(images * self.pixels());
-        for image in 0..images {
-            for y in 0..self.out_size.0 {
-                let row = image * self.padded_image() + y * self.stride.0 * width * self.input;
-                starts.extend((0..self.out_size.1).map(|x| row + x * self.stride.1 * self.input));
-            }
-        }
-        starts
-    }
-
-    /// Copies images into `scratch` with zeros around them, or takes them as they are if there is no padding.
-    pub fn windows<'a>(&'a self, x: &'a [f32], scratch: &'a mut [f32], starts: &'a [usize]) -> Windows<'a> {
-        let images = x.len() / self.image();
-        let starts = &starts[..images * self.pixels()];
-        if self.pads == Pads::NONE {
-            return Windows { g: self, padded: x, starts };
-        }
-        let (row, wide) = (self.size.1 * self.input, self.padded_size().1 * self.input);
-        let scratch = &mut scratch[..images * self.padded_image()];
-        scratch.fill(0.0);
-        let inner = self.pads.before.0 * wide + self.pads.before.1 * self.input;
-        for (x, padded) in x.chunks_exact(self.image()).zip(scratch.chunks_exact_mut(self.padded_image())) {
-            for (x, padded) in x.chunks_exact(row).zip(padded[inner..].chunks_mut(wide)) {
-                padded[..row].copy_from_slice(x);
-            }
-        }
-        Windows { g: self, padded: scratch, starts }
+impl<'a> Shared<'a> {
+    pub fn new(values: &'a mut [f32]) -> Self {
+        Self { at: values.as_mut_ptr(), length: values.len(), borrowed: PhantomData }
     }
 }
 
-impl Windows<'_> {
-    fn check(&self, w: usize, y: usize) {
-        let g = self.g;
-        let reach = ((g.kernel.0 - 1) * g.padded_size().1 + g.kernel.1) * g.input;
-        // The last window of the last image reaches furthest.
+/// Some images that are read by a plan, at most as many as it was made for.
+#[derive(Clone, Copy)]
+pub struct Images<'a> {
+    plan: &'a Plan,
+    values: &'a [f32],
+    count: usize,
+}
+
+impl<'a> Images<'a> {
+    pub fn new(plan: &'a Plan, values: &'a [f32]) -> Self {
+        let count = values.len() / plan.image.0;
         assert!(
-            self.starts.iter().max().is_none_or(|s| s + reach <= self.padded.len()),
-            "windows within the images"
+            count <= plan.images && values.len().is_multiple_of(plan.image.0),
+            "whole images, as planned"
         );
-        assert_eq!(w, g.taps() * g.output, "weights");
-        assert_eq!(y, self.starts.len() * g.output, "output");
+        Self { plan, values, count }
     }
 
-    /// `y = x * w` for the output pixels of these images.
+    /// Computes the channels of one panel for all pixels of these images, and leaves other channels as they are.
+    ///
+    /// # Safety
+    /// Meanwhile nobody else reads or writes those channels in `to`.
     ///
     /// # Panics
     /// If sizes do not match or the processor lacks AVX-512.
     #[allow(unsafe_code)]
-    pub fn forward(&self, w: &[f32], y: &mut [f32]) {
-        self.check(w.len(), y.len());
+    pub unsafe fn panel(&self, panels: &Panels, index: usize, to: Shared) {
+        let (block, panel) = panels.get(index);
+        let plan = self.plan;
         assert!(available(), "AVX-512");
+        assert_eq!(to.length, self.count * plan.image.1 * plan.channels.1, "output");
+        assert!(block.end <= plan.channels.1, "channels");
+        assert_eq!(panel.len(), plan.depth() * block.len().next_multiple_of(panels::LANES), "weights");
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: the processor has AVX-512, and `check` has bounded every window, the weights and the output.
-        unsafe {
-            avx512::forward(self, w, y);
+        for class in &plan.classes {
+            // SAFETY: the processor has AVX-512; a plan's pixels lie within the images it was made for, of which
+            // there are `count`, and its taps within `depth` rows of the panel; the caller answers for the rest.
+            unsafe { avx512::forward(plan, class, class.of(self.count), self.values, panel, &block, to.at) };
         }
     }
 
-    /// `dw += x^T * dy` for the output pixels of these images.
+    /// [`Images::panel`] for all panels.
+    #[allow(unsafe_code)]
+    pub fn all(&self, panels: &Panels, to: &mut [f32]) {
+        let to = Shared::new(to);
+        for index in 0..panels.count() {
+            // SAFETY: `to` was borrowed for this call alone.
+            unsafe { self.panel(panels, index, to) };
+        }
+    }
+
+    /// Adds to `dw` `[taps, in, out]` what these images and the gradients `dy` of their pixels give, for the channels
+    /// `out` and a part of the rows of taps: `part.0` of `part.1`.
+    ///
+    /// # Safety
+    /// Meanwhile nobody else reads or writes those channels in these rows of `dw`.
     ///
     /// # Panics
     /// If sizes do not match or the processor lacks AVX-512.
     #[allow(unsafe_code)]
-    pub fn weight_gradient(&self, dy: &[f32], dw: &mut [f32]) {
-        self.check(dw.len(), dy.len());
+    pub unsafe fn weight_gradient(
+        &self,
+        dy: &[f32],
+        kernel: (usize, usize),
+        out: &Range<usize>,
+        part: (usize, usize),
+        dw: Shared,
+    ) {
+        let plan = self.plan;
         assert!(available(), "AVX-512");
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as in `forward`.
-        unsafe {
-            avx512::weight_gradient(self, dy, dw);
+        assert_eq!(dy.len(), self.count * plan.image.1 * plan.channels.1, "gradient");
+        assert_eq!(dw.length, kernel.0 * kernel.1 * plan.channels.0 * plan.channels.1, "weights");
+        assert!(out.end <= plan.channels.1, "channels");
+        for class in &plan.classes {
+            let (rows, columns) = class.taps;
+            assert!(class.tap.0 + rows <= kernel.0 && class.tap.1 + columns <= kernel.1, "taps");
+            let run = columns * plan.channels.0;
+            for y in 0..rows {
+                // Pieces of rows are whole numbers of register tiles.
+                let piece = run.div_ceil(part.1).next_multiple_of(TAPS);
+                let from = (part.0 * piece).min(run)..((part.0 + 1) * piece).min(run);
+                let at = Taps {
+                    from: y * plan.row + from.start,
+                    to: ((class.tap.0 + y) * kernel.1 + class.tap.1) * plan.channels.0 + from.start,
+                    count: from.len(),
+                };
+                #[cfg(target_arch = "x86_64")]
+                for pixels in class.of(self.count).chunks(BLOCK) {
+                    // SAFETY: the processor has AVX-512; pixels lie within the images, with the class's taps around
+                    // them, and within `dy`; rows of taps and channels lie within `dw`; the caller answers for the rest.
+                    unsafe { avx512::weight_gradient(plan, pixels, self.values, dy, out, &at, dw.at) };
+                }
+            }
         }
-    }
-
-    /// Values from one kernel row to the next, and values in a kernel row.
-    fn rows(&self) -> (usize, usize) {
-        (self.g.padded_size().1 * self.g.input, self.g.kernel.1 * self.g.input)
     }
 }
 
-/// Ranges of output channels that one or two registers hold.
-fn channel_blocks(channels: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..channels).step_by(32).map(move |from| from..(from + 32).min(channels))
+/// Values next to each other in a row of taps: where they lie from a pixel's window on, where in a column of the weight
+/// gradient, and how many.
+struct Taps {
+    from: usize,
+    to: usize,
+    count: usize,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::nn::kernel::gemm::{Matrix, product};
-
-    fn numbers(n: usize, salt: usize) -> Vec<f32> {
-        (0..n).map(|i| ((i * 7919 + salt * 31) % 17) as f32 - 8.0).collect()
-    }
-
-    /// Small integers: sums are exact in every order, so the two paths must agree bit for bit.
-    #[test]
-    fn agrees_with_the_unfolded_path() {
-        if !available() {
-            return;
-        }
-        for (size, kernel, stride, padding) in [
-            ((5, 4), (3, 3), (1, 1), (1, 1)),
-            ((7, 1), (3, 3), (2, 1), (1, 1)),
-            ((6, 5), (1, 1), (1, 1), (0, 0)),
-            ((6, 5), (5, 2), (1, 2), (2, 0)),
-        ] {
-            for (input, output, images) in
-                [(3, 16, 2), (16, 24, 3), (2, 1, 1), (1, 33, 2), (5, 48, 1), (9, 64, 2)]
-            {
-                let x_shape = [images, size.0, size.1, input];
-                let g = Geometry::new(
-                    &x_shape,
-                    &[kernel.0, kernel.1, input, output],
-                    stride,
-                    Pads::both(padding),
-                )
-                .expect("fits");
-                let (x, w) = (numbers(images * g.image(), 1), numbers(g.taps() * output, 2));
-                let pixels = images * g.pixels();
-                let dy = numbers(pixels * output, 3);
-                let starts = g.window_starts(images);
-                let mut scratch = vec![f32::NAN; g.padded_values(images)];
-                let windows = g.windows(&x, &mut scratch, &starts);
-                let mut columns = vec![0.0; pixels * g.taps()];
-                g.unfold(&x, 0..pixels, &mut columns);
-                let columns = Matrix::new(&columns, pixels, g.taps());
-                let (mut y, mut want) = (vec![f32::NAN; pixels * output], vec![0.0; pixels * output]);
-                windows.forward(&w, &mut y);
-                product(columns, Matrix::new(&w, g.taps(), output), &mut want, false);
-                assert_eq!(y, want, "{size:?} {kernel:?} {input} {output}");
-                let (mut dw, mut want) = (vec![1.0; w.len()], vec![1.0; w.len()]);
-                windows.weight_gradient(&dy, &mut dw);
-                product(columns.transposed(), Matrix::new(&dy, pixels, output), &mut want, true);
-                assert_eq!(dw, want, "{size:?} {kernel:?} {input} {output}");
-            }
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "weights")]
-    fn sizes_that_do_not_match_are_refused() {
-        let g = Geometry::new(&[1, 4, 4, 1], &[3, 3, 1, 2], (1, 1), Pads::NONE).expect("fits");
-        let starts = g.window_starts(1);
-        g.windows(&[0.0; 16], &mut [], &starts).forward(&[0.0; 17], &mut [0.0; 8]);
-    }
-}
+#[path = "direct/tests.rs"]
+mod tests;

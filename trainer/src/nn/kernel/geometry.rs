@@ -1,5 +1,7 @@
 //! Sizes of a convolution, and the unfolding of its input into rows of taps (im2col).
 
+use super::axis::{Axis, Sizes};
+use super::direct::plan::Plan;
 use candle_core::Result;
 use std::ops::Range;
 
@@ -104,21 +106,26 @@ impl Geometry {
         self.kernel == (1, 1) && self.stride == (1, 1) && self.pads == Pads::NONE
     }
 
-    /// The convolution that carries gradients back to the input, for stride 1: its input is this one's output.
-    /// Its weights are these, each plane turned by 180 degrees, with in and out swapped.
-    pub fn transposed(&self) -> Option<Self> {
-        let back = |p: (usize, usize)| {
-            Some(((self.kernel.0 - 1).checked_sub(p.0)?, (self.kernel.1 - 1).checked_sub(p.1)?))
+    fn axes(&self, direction: fn(Sizes) -> Axis) -> (Axis, Axis) {
+        let of = |input, output, kernel, stride, before| {
+            direction(Sizes { input, output, kernel, stride, before })
         };
-        let pads = Pads { before: back(self.pads.before)?, after: back(self.pads.after)? };
-        (self.stride == (1, 1)).then_some(Self {
-            size: self.out_size,
-            out_size: self.size,
-            input: self.output,
-            output: self.input,
-            pads,
-            ..*self
-        })
+        (
+            of(self.size.0, self.out_size.0, self.kernel.0, self.stride.0, self.pads.before.0),
+            of(self.size.1, self.out_size.1, self.kernel.1, self.stride.1, self.pads.before.1),
+        )
+    }
+
+    /// What `images` images at a time read.
+    pub fn plan(&self, images: usize) -> Plan {
+        let (y, x) = self.axes(Axis::forward);
+        Plan::new((&y, &x), (self.input, self.output), images)
+    }
+
+    /// What the gradients of the inputs of `images` images at a time read.
+    pub fn transposed_plan(&self, images: usize) -> Plan {
+        let (y, x) = self.axes(Axis::backward);
+        Plan::new((&y, &x), (self.output, self.input), images)
     }
 
     /// Visits the unfolded rows of `pixels` (counted over the images of `x`'s part): for each kernel row of each

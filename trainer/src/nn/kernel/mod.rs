@@ -12,6 +12,7 @@ pub mod lanes;
 pub mod norm;
 pub mod plan;
 pub mod pool;
+pub mod unfolded;
 pub mod view;
 
 /// Into how many pieces work is split, at most. Fixed, so that sums do not depend on the number of threads.

@@ -1,18 +1,20 @@
 //! The AVX-512 part of [`super`]: tiles of sums that stay in registers.
 
-use super::{BLOCK, Windows, channel_blocks};
+use super::Taps;
+use super::panels::LANES;
+use super::plan::{Class, Pixel, Plan};
 use std::arch::x86_64::{
-    __m512, __mmask16, _mm512_add_ps, _mm512_fmadd_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-    _mm512_set1_ps, _mm512_setzero_ps,
+    __m512, __mmask16, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
 };
 use std::ops::Range;
-
-/// Pixels of a forward tile: with two registers of channels each, 24 of the 32 registers are sums.
-const PIXELS: usize = 12;
 
 /// Repeats a block for the constant indices below a limit: sums indexed by constants stay in registers, which the
 /// compiler does not grant to loops of this length.
 macro_rules! unrolled {
+    ($n:ident < $limit:ident <= 4, $body:block) => {
+        unrolled!(@ $n $limit $body 0 1 2 3)
+    };
     ($n:ident < $limit:ident, $body:block) => {
         unrolled!(@ $n $limit $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23)
     };
@@ -33,184 +35,236 @@ fn masks<const R: usize>(lanes: usize) -> [__mmask16; R] {
 }
 
 /// # Safety
-/// AVX-512F; windows, `w` and `y` as [`Windows::check`] demands.
+/// AVX-512F; `from` holds the pixels' windows, `panel` the class's taps, `to` the channels `block` of the pixels, and
+/// nobody else uses those.
 #[target_feature(enable = "avx512f")]
-pub unsafe fn forward(windows: &Windows, w: &[f32], y: &mut [f32]) {
-    let channels = windows.g.output;
-    for block in channel_blocks(channels) {
-        for (i, starts) in windows.starts.chunks(PIXELS).enumerate() {
-            let y = &mut y[i * PIXELS * channels..];
-            // SAFETY: the caller's promise, and `y` holds at least the pixels of `starts`.
+pub unsafe fn forward(
+    plan: &Plan,
+    class: &Class,
+    pixels: &[Pixel],
+    from: &[f32],
+    panel: &[f32],
+    block: &Range<usize>,
+    to: *mut f32,
+) {
+    let job = Job {
+        from: from.as_ptr(),
+        row: plan.row,
+        rows: class.taps.0,
+        run: class.taps.1 * plan.channels.0,
+        depth: plan.channels.0,
+        first: class.packed,
+        wide: plan.wide,
+        panel: panel.as_ptr(),
+        to: to.wrapping_add(block.start),
+        stride: plan.channels.1,
+        lanes: block.len(),
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        match block.len().div_ceil(LANES) {
+            1 => job.pixels::<1, 4, 12>(pixels),
+            2 => job.pixels::<2, 2, 12>(pixels),
+            _ => job.pixels::<3, 2, 8>(pixels),
+        }
+    }
+}
+
+/// What all pixels of a class have in common.
+struct Job {
+    from: *const f32,
+    /// Values from a row that is read to the next.
+    row: usize,
+    /// Rows of taps, and values in a row.
+    rows: usize,
+    run: usize,
+    /// Values of a tap; the first tap in the panel, and taps from a row of them to the next.
+    depth: usize,
+    first: usize,
+    wide: usize,
+    panel: *const f32,
+    to: *mut f32,
+    /// Values from an output pixel to the next, and how many are computed.
+    stride: usize,
+    lanes: usize,
+}
+
+impl Job {
+    /// Tiles of P pixels, smaller ones for what is left.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn pixels<const R: usize, const U: usize, const P: usize>(&self, pixels: &[Pixel]) {
+        let whole = pixels.len() / P * P;
+        // SAFETY: the caller's promise, and no tile is empty.
+        unsafe {
+            for pixels in pixels[..whole].chunks_exact(P) {
+                self.tile::<R, U, P>(pixels);
+            }
+            match pixels.len() - whole {
+                0 => {}
+                1..=4 => self.tile::<R, U, 4>(&pixels[whole..]),
+                5..=8 => self.tile::<R, U, 8>(&pixels[whole..]),
+                _ => self.tile::<R, U, P>(&pixels[whole..]),
+            }
+        }
+    }
+
+    /// Up to P pixels, U values of their windows at a time.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn tile<const R: usize, const U: usize, const P: usize>(&self, pixels: &[Pixel]) {
+        // A short tile computes its last pixel several times, and stores it once.
+        let mut windows: [*const f32; P] =
+            std::array::from_fn(|p| self.from.wrapping_add(pixels[p.min(pixels.len() - 1)].from as usize));
+        let mut weights = self.panel.wrapping_add(self.first * self.depth * LANES * R);
+        let skipped = (self.wide * self.depth).wrapping_sub(self.run).wrapping_mul(LANES * R);
+        let mut sums: [[__m512; R]; P] = [[_mm512_setzero_ps(); R]; P];
+        for _ in 0..self.rows {
+            // SAFETY: values of a window are within what is read, and the weights' pointer walks over the panel's rows
+            // for them.
             unsafe {
-                if block.len() > 16 {
-                    tile::<2, 2>(windows, starts, w, y, block.clone());
-                } else {
-                    tile::<1, 4>(windows, starts, w, y, block.clone());
+                let mut j = 0;
+                while j + U <= self.run {
+                    step::<R, U, P>(&mut sums, &windows, weights, j);
+                    weights = weights.wrapping_add(U * LANES * R);
+                    j += U;
+                }
+                while j < self.run {
+                    step::<R, 1, P>(&mut sums, &windows, weights, j);
+                    weights = weights.wrapping_add(LANES * R);
+                    j += 1;
                 }
             }
+            weights = weights.wrapping_add(skipped);
+            for window in &mut windows {
+                *window = window.wrapping_add(self.row);
+            }
+        }
+        let masks = masks::<R>(self.lanes);
+        for (sums, pixel) in sums.iter().zip(pixels) {
+            let to = self.to.wrapping_add(pixel.to as usize * self.stride);
+            for r in 0..R {
+                // SAFETY: lanes let through are channels of this pixel, which `to` holds.
+                unsafe { _mm512_mask_storeu_ps(to.wrapping_add(LANES * r), masks[r], sums[r]) };
+            }
         }
     }
 }
 
-/// The channels `block` (at most 16 R) of up to [`PIXELS`] output pixels, U taps at a time.
-#[target_feature(enable = "avx512f")]
-unsafe fn tile<const R: usize, const U: usize>(
-    windows: &Windows,
-    starts: &[usize],
-    w: &[f32],
-    y: &mut [f32],
-    block: Range<usize>,
-) {
-    let channels = windows.g.output;
-    let masks = masks::<R>(block.len());
-    let (row_step, run) = windows.rows();
-    // A short last tile computes its last pixel several times, and stores it once.
-    let mut pixels: [*const f32; PIXELS] =
-        std::array::from_fn(|p| windows.padded.as_ptr().wrapping_add(starts[p.min(starts.len() - 1)]));
-    let mut weights = w.as_ptr().wrapping_add(block.start);
-    let mut sums: [[__m512; R]; PIXELS] = [[_mm512_setzero_ps(); R]; PIXELS];
-    for _ in 0..windows.g.kernel.0 {
-        // SAFETY: a pixel's pointer plus a tap stays within its window, and the weights' pointer moves over
-        // `taps` rows of `channels` values, of which the masks let through those of `block`.
-        unsafe {
-            for j in (0..run / U * U).step_by(U) {
-                step::<R, U, PIXELS>(&mut sums, &pixels, weights, channels, j, masks);
-                weights = weights.wrapping_add(U * channels);
-            }
-            for j in run / U * U..run {
-                step::<R, 1, PIXELS>(&mut sums, &pixels, weights, channels, j, masks);
-                weights = weights.wrapping_add(channels);
-            }
-        }
-        for pixel in &mut pixels {
-            *pixel = pixel.wrapping_add(row_step);
-        }
-    }
-    let mut to = y.as_mut_ptr().wrapping_add(block.start);
-    for sums in sums.iter().take(starts.len()) {
-        for r in 0..R {
-            // SAFETY: lanes let through are channels of this pixel, which `y` holds.
-            unsafe { _mm512_mask_storeu_ps(to.wrapping_add(16 * r), masks[r], sums[r]) };
-        }
-        to = to.wrapping_add(channels);
-    }
-}
-
-/// Adds U consecutive taps to all sums.
+/// Adds U consecutive values of each window, times their weights, to all sums.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn step<const R: usize, const U: usize, const N: usize>(
-    sums: &mut [[__m512; R]; N],
-    pixels: &[*const f32; N],
+unsafe fn step<const R: usize, const U: usize, const P: usize>(
+    sums: &mut [[__m512; R]; P],
+    windows: &[*const f32; P],
     weights: *const f32,
-    channels: usize,
     j: usize,
-    masks: [__mmask16; R],
 ) {
-    // SAFETY: the caller has bounded j + U taps of every pixel and U rows of the weights.
+    // SAFETY: the caller has bounded j + U values of every window and U rows of the panel.
     unsafe {
         let w: [[__m512; R]; U] = std::array::from_fn(|u| {
-            let row = weights.wrapping_add(u * channels);
-            std::array::from_fn(|r| _mm512_maskz_loadu_ps(masks[r], row.wrapping_add(16 * r)))
+            std::array::from_fn(|r| _mm512_loadu_ps(weights.wrapping_add((u * R + r) * LANES)))
         });
-        unrolled!(P < N, {
-            let x = pixels[P].add(j);
-            unrolled!(K < U, {
+        unrolled!(N < P, {
+            let x = windows[N].add(j);
+            unrolled!(K < U <= 4, {
                 let x = _mm512_set1_ps(*x.add(K));
-                sums[P][0] = _mm512_fmadd_ps(x, w[K][0], sums[P][0]);
-                if R == 2 {
-                    sums[P][R - 1] = _mm512_fmadd_ps(x, w[K][R - 1], sums[P][R - 1]);
-                }
+                unrolled!(L < R <= 4, { sums[N][L] = _mm512_fmadd_ps(x, w[K][L], sums[N][L]) });
             });
         });
     }
 }
 
 /// # Safety
-/// AVX-512F; windows, `dw` and `dy` as [`Windows::check`] demands.
+/// AVX-512F; `x` holds the pixels' windows with these taps, `dy` the pixels, `dw` the channels `out` of these taps, and nobody else
+/// uses those.
 #[target_feature(enable = "avx512f")]
-pub unsafe fn weight_gradient(windows: &Windows, dy: &[f32], dw: &mut [f32]) {
-    let channels = windows.g.output;
-    for (starts, dy) in windows.starts.chunks(BLOCK).zip(dy.chunks(BLOCK * channels)) {
-        for block in channel_blocks(channels) {
-            for ky in 0..windows.g.kernel.0 {
-                // SAFETY: the caller's promise; `dy` holds the rows of `starts`.
-                unsafe {
-                    if block.len() > 16 {
-                        taps::<2, 12>(windows, starts, dy, dw, &(ky, block.clone()));
-                    } else {
-                        taps::<1, 24>(windows, starts, dy, dw, &(ky, block.clone()));
-                    }
-                }
+pub unsafe fn weight_gradient(
+    plan: &Plan,
+    pixels: &[Pixel],
+    x: &[f32],
+    dy: &[f32],
+    out: &Range<usize>,
+    taps: &Taps,
+    dw: *mut f32,
+) {
+    let sum = Outer {
+        pixels,
+        x: x.as_ptr().wrapping_add(taps.from),
+        dy: dy.as_ptr().wrapping_add(out.start),
+        dw: dw.wrapping_add(taps.to * plan.channels.1 + out.start),
+        stride: plan.channels.1,
+        lanes: out.len(),
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        match out.len().div_ceil(LANES) {
+            1 => sum.taps::<1, 24>(taps.count),
+            2 => sum.taps::<2, 12>(taps.count),
+            _ => sum.taps::<3, 8>(taps.count),
+        }
+    }
+}
+
+/// A sum over pixels of what each reads times its gradient.
+struct Outer<'a> {
+    pixels: &'a [Pixel],
+    x: *const f32,
+    dy: *const f32,
+    dw: *mut f32,
+    /// Values from a pixel of `dy` or a tap of `dw` to the next, and how many are used.
+    stride: usize,
+    lanes: usize,
+}
+
+impl Outer<'_> {
+    /// All taps, T at a time.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn taps<const R: usize, const T: usize>(&self, count: usize) {
+        let mut j = 0;
+        // SAFETY: j and the taps of each call stay within `count`.
+        unsafe {
+            while j + T <= count {
+                self.tile::<R, T>(j);
+                j += T;
+            }
+            while j + 8 <= count {
+                self.tile::<R, 8>(j);
+                j += 8;
+            }
+            while j + 3 <= count {
+                self.tile::<R, 3>(j);
+                j += 3;
+            }
+            while j < count {
+                self.tile::<R, 1>(j);
+                j += 1;
             }
         }
     }
-}
 
-/// All taps of one kernel row, T at a time.
-#[target_feature(enable = "avx512f")]
-unsafe fn taps<const R: usize, const T: usize>(
-    windows: &Windows,
-    starts: &[usize],
-    dy: &[f32],
-    dw: &mut [f32],
-    at: &(usize, Range<usize>),
-) {
-    let run = windows.rows().1;
-    let mut j = 0;
-    // SAFETY: j + taps <= run in each call.
-    unsafe {
-        while j + T <= run {
-            outer::<R, T>(windows, starts, dy, dw, at, j);
-            j += T;
-        }
-        while j + 4 <= run {
-            outer::<R, 4>(windows, starts, dy, dw, at, j);
-            j += 4;
-        }
-        while j < run {
-            outer::<R, 1>(windows, starts, dy, dw, at, j);
-            j += 1;
-        }
-    }
-}
-
-/// Sums of T taps times the gradient over the given pixels.
-#[target_feature(enable = "avx512f")]
-unsafe fn outer<const R: usize, const T: usize>(
-    windows: &Windows,
-    starts: &[usize],
-    dy: &[f32],
-    dw: &mut [f32],
-    (ky, block): &(usize, Range<usize>),
-    j: usize,
-) {
-    let channels = windows.g.output;
-    let masks = masks::<R>(block.len());
-    let (row_step, run) = windows.rows();
-    let mut sums: [[__m512; R]; T] = [[_mm512_setzero_ps(); R]; T];
-    // SAFETY: j + T <= run, so that taps stay within their kernel row, windows within the padded images, and
-    // masked lanes within the channels of a row of `dy` and of `dw`.
-    unsafe {
-        let x = windows.padded.as_ptr().add(ky * row_step + j);
-        let mut from = dy.as_ptr().add(block.start);
-        for start in starts {
-            let d: [__m512; R] = std::array::from_fn(|r| _mm512_maskz_loadu_ps(masks[r], from.add(16 * r)));
-            let x = x.add(*start);
-            unrolled!(N < T, {
-                let x = _mm512_set1_ps(*x.add(N));
-                sums[N][0] = _mm512_fmadd_ps(x, d[0], sums[N][0]);
-                if R == 2 {
-                    sums[N][R - 1] = _mm512_fmadd_ps(x, d[R - 1], sums[N][R - 1]);
+    /// T taps from tap j on.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn tile<const R: usize, const T: usize>(&self, j: usize) {
+        let masks = masks::<R>(self.lanes);
+        let mut sums: [[__m512; R]; T] = [[_mm512_setzero_ps(); R]; T];
+        // SAFETY: taps lie within the windows, pixels within `dy`, and lanes let through within the channels.
+        unsafe {
+            for pixel in self.pixels {
+                let dy = self.dy.add(pixel.to as usize * self.stride);
+                let d: [__m512; R] =
+                    std::array::from_fn(|r| _mm512_maskz_loadu_ps(masks[r], dy.add(LANES * r)));
+                let x = self.x.add(pixel.from as usize + j);
+                unrolled!(N < T, {
+                    let x = _mm512_set1_ps(*x.add(N));
+                    unrolled!(L < R <= 4, { sums[N][L] = _mm512_fmadd_ps(x, d[L], sums[N][L]) });
+                });
+            }
+            for (t, sums) in sums.iter().enumerate() {
+                let row = self.dw.add((j + t) * self.stride);
+                for r in 0..R {
+                    let to = row.add(LANES * r);
+                    let old = _mm512_maskz_loadu_ps(masks[r], to);
+                    _mm512_mask_storeu_ps(to, masks[r], _mm512_add_ps(sums[r], old));
                 }
-            });
-            from = from.wrapping_add(channels);
-        }
-        for (t, sums) in sums.iter().enumerate() {
-            for r in 0..R {
-                let to = dw.as_mut_ptr().add((ky * run + j + t) * channels + block.start + 16 * r);
-                let old = _mm512_maskz_loadu_ps(masks[r], to);
-                _mm512_mask_storeu_ps(to, masks[r], _mm512_add_ps(sums[r], old));
             }
         }
     }
