@@ -1,11 +1,17 @@
 //! Depthwise convolution: each channel has a filter of its own. Weights `[kh, kw, 1, channels]`.
 
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod avx512;
+
 use super::axis::{Axis, Sizes, Span};
 use super::conv::{Gradients, OutputGradient, with_scratch};
+use super::direct;
 use super::geometry::{Geometry, Pads};
 use super::per_part;
 use candle_core::Result;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Pixels that are finished before the next ones are begun: their rows stay in the first-level cache.
 const STRIP: usize = 64;
@@ -62,28 +68,79 @@ impl DepthwiseGeometry {
     }
 }
 
+/// How windows of step 1 slide along a row: a column that is read lies under neighbouring pixels' taps.
+struct Columns {
+    /// The taps that any pixel uses.
+    taps: Range<usize>,
+    /// The pixel that column i is the last to add to is number `i - ahead`.
+    ahead: usize,
+}
+
+impl Columns {
+    /// None if windows do not slide by one, or if some pixels read nothing.
+    fn of(axis: &Axis) -> Option<Self> {
+        let first = axis.spans.iter().map(|s| s.tap).min()?;
+        let end = axis.spans.iter().map(|s| s.tap + s.count).max()?;
+        let sliding = |(o, s): (usize, &Span)| {
+            s.count > 0 && s.from + axis.spans[0].tap == s.tap + o + axis.spans[0].from
+        };
+        let all = axis.step == 1 && axis.spans.iter().enumerate().all(sliding);
+        let ahead = (axis.spans[0].from + end - 1).checked_sub(axis.spans[0].tap)?;
+        (all && ahead < end - first).then_some(Self { taps: first..end, ahead })
+    }
+}
+
 /// Each computed pixel is a sum over the taps of its window; serves forward and, with turned weights, backward.
 struct Gather<'a> {
     axes: &'a (Axis, Axis),
     channels: usize,
     weights: &'a [f32],
+    columns: Option<Columns>,
 }
 
-impl Gather<'_> {
+impl<'a> Gather<'a> {
+    fn new(axes: &'a (Axis, Axis), channels: usize, weights: &'a [f32]) -> Self {
+        assert_eq!(weights.len(), axes.0.kernel * axes.1.kernel * channels, "weights");
+        Self { axes, channels, weights, columns: Columns::of(&axes.1) }
+    }
+
     /// Values of one image that is read, and of one row of what is computed.
     fn sizes(&self) -> (usize, usize) {
         (self.axes.0.read * self.axes.1.read * self.channels, self.axes.1.spans.len() * self.channels)
     }
 
     /// Computes whole `rows`, counted over all images of `from`, the first being number `first`.
-    fn rows(&self, first: usize, from: &[f32], rows: &mut [f32]) {
+    fn rows(&self, first: usize, from: &[f32], mut rows: &mut [f32]) {
+        let ((image, row), height) = (self.sizes(), self.axes.0.spans.len());
+        let mut at = first;
+        while !rows.is_empty() {
+            let (n, y) = (at / height, at % height);
+            let count = (height - y).min(rows.len() / row);
+            let (now, rest) = rows.split_at_mut(count * row);
+            self.of_image(y..y + count, &from[n * image..(n + 1) * image], now);
+            (rows, at) = (rest, at + count);
+        }
+    }
+
+    /// Rows `y` of one image.
+    #[allow(unsafe_code)]
+    fn of_image(&self, y: Range<usize>, from: &[f32], to: &mut [f32]) {
         let (image, row) = self.sizes();
-        for (i, to) in rows.chunks_exact_mut(row).enumerate() {
-            let (n, y) = ((first + i) / self.axes.0.spans.len(), (first + i) % self.axes.0.spans.len());
-            let from = &from[n * image..(n + 1) * image];
-            for (x, to) in to.chunks_exact_mut(self.channels).enumerate() {
-                self.pixel(self.axes.0.spans[y], self.axes.1.spans[x], from, to);
-            }
+        assert!(from.len() == image && to.len() == y.len() * row, "a whole image, and whole rows");
+        #[cfg(target_arch = "x86_64")]
+        if direct::available() {
+            // SAFETY: the processor has AVX-512, and sizes are as the axes say.
+            return unsafe { avx512::gather(self, y, from, to) };
+        }
+        self.plain(y, from, to);
+    }
+
+    /// For any processor.
+    fn plain(&self, y: Range<usize>, from: &[f32], to: &mut [f32]) {
+        let pixels =
+            self.axes.0.spans[y].iter().flat_map(|v| self.axes.1.spans.iter().map(move |h| (*v, *h)));
+        for ((v, h), to) in pixels.zip(to.chunks_exact_mut(self.channels)) {
+            self.pixel(v, h, from, to);
         }
     }
 
@@ -103,6 +160,49 @@ impl Gather<'_> {
     }
 }
 
+/// Each tap's gradient is a sum over pixels.
+struct Sums<'a> {
+    axes: &'a (Axis, Axis),
+    channels: usize,
+    columns: Option<Columns>,
+}
+
+impl Sums<'_> {
+    /// Adds what one image gives.
+    #[allow(unsafe_code)]
+    fn add(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        let (c, (v, h)) = (self.channels, self.axes);
+        assert!(
+            x.len() == v.read * h.read * c && dy.len() == v.spans.len() * h.spans.len() * c,
+            "whole images"
+        );
+        assert_eq!(dw.len(), v.kernel * h.kernel * c, "weights");
+        #[cfg(target_arch = "x86_64")]
+        if direct::available() {
+            // SAFETY: the processor has AVX-512, and sizes are as the axes say.
+            return unsafe { avx512::weight_gradient(self, x, dy, dw) };
+        }
+        self.plain(x, dy, dw);
+    }
+
+    /// For any processor.
+    fn plain(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        let (c, axes) = (self.channels, self.axes);
+        for (p, dy) in dy.chunks_exact(c).enumerate() {
+            let (v, h) = (axes.0.spans[p / axes.1.spans.len()], axes.1.spans[p % axes.1.spans.len()]);
+            for j in 0..v.count {
+                for i in 0..h.count {
+                    let x = &x[((v.from + j) * axes.1.read + h.from + i) * c..][..c];
+                    let dw = &mut dw[((v.tap + j) * axes.1.kernel + h.tap + i) * c..][..c];
+                    for ((dw, x), dy) in dw.iter_mut().zip(x).zip(dy) {
+                        *dw += x * dy;
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// `y = x * w`. `visit` sees every finished tile (whole pixels) with the state of its part, while it is still in
 /// the cache; the states come back in the order of the parts.
 pub fn forward<S: Default + Send>(
@@ -113,7 +213,7 @@ pub fn forward<S: Default + Send>(
     visit: impl Fn(&mut S, &mut [f32]) + Sync,
 ) -> Vec<S> {
     let axes = g.axes(Axis::forward);
-    let gather = Gather { axes: &axes, channels: g.channels, weights: w };
+    let gather = Gather::new(&axes, g.channels, w);
     let (rows, row) = (per_part(g.batch * g.out_size.0), gather.sizes().1);
     let strip = STRIP.div_ceil(g.out_size.1);
     let parts = y.par_chunks_mut(rows * row).enumerate();
@@ -141,7 +241,8 @@ pub fn backward(
     let images = per_part(g.batch);
     let turned: Vec<f32> = w.chunks_exact(g.channels).rev().flatten().copied().collect();
     let (forward_axes, backward_axes) = (g.axes(Axis::forward), g.axes(Axis::backward));
-    let gather = Gather { axes: &backward_axes, channels: g.channels, weights: &turned };
+    let gather = Gather::new(&backward_axes, g.channels, &turned);
+    let sums = Sums { axes: &forward_axes, channels: g.channels, columns: Columns::of(&forward_axes.1) };
     let mut dx = vec![0.0; if want_dx { x.len() } else { 0 }];
     let dx_parts: Vec<&mut [f32]> = if want_dx {
         dx.chunks_mut(images * g.image()).collect()
@@ -157,7 +258,12 @@ pub fn backward(
             let pixels = first..first + x.len() / g.image() * g.pixels();
             let mut work = |dy: &[f32]| {
                 gather.rows(0, dy, dx);
-                if want_dw { weight_gradient(g, &forward_axes, x, dy) } else { Vec::new() }
+                let mut dw = vec![0.0; if want_dw { w.len() } else { 0 }];
+                if want_dw {
+                    let images = x.chunks_exact(g.image()).zip(dy.chunks_exact(g.pixels() * g.channels));
+                    images.for_each(|(x, dy)| sums.add(x, dy, &mut dw));
+                }
+                dw
             };
             match gradient.stored() {
                 Some(all) => work(&all[pixels.start * g.channels..pixels.end * g.channels]),
@@ -173,26 +279,6 @@ pub fn backward(
         total
     };
     Gradients { dx: want_dx.then_some(dx), dw: if want_dw { partial.into_iter().reduce(sum) } else { None } }
-}
-
-fn weight_gradient(g: &DepthwiseGeometry, axes: &(Axis, Axis), x: &[f32], dy: &[f32]) -> Vec<f32> {
-    let c = g.channels;
-    let mut dw = vec![0.0; g.kernel.0 * g.kernel.1 * c];
-    for (x, dy) in x.chunks_exact(g.image()).zip(dy.chunks_exact(g.pixels() * c)) {
-        for (p, dy) in dy.chunks_exact(c).enumerate() {
-            let (v, h) = (axes.0.spans[p / g.out_size.1], axes.1.spans[p % g.out_size.1]);
-            for j in 0..v.count {
-                for i in 0..h.count {
-                    let x = &x[((v.from + j) * g.size.1 + h.from + i) * c..][..c];
-                    let dw = &mut dw[((v.tap + j) * g.kernel.1 + h.tap + i) * c..][..c];
-                    for ((dw, x), dy) in dw.iter_mut().zip(x).zip(dy) {
-                        *dw += x * dy;
-                    }
-                }
-            }
-        }
-    }
-    dw
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! The arithmetic of the layers on plain slices: no tensors, no graph.
 
-#[allow(dead_code)] // Until a layer uses the depthwise convolution.
 pub mod axis;
 pub mod conv;
-#[allow(dead_code)]
 pub mod depthwise;
 pub mod direct;
 pub mod gemm;

@@ -66,6 +66,33 @@ fn agrees_with_a_dense_convolution() {
     }
 }
 
+/// What processors without AVX-512 compute.
+#[test]
+fn the_plain_version_agrees() {
+    for (_, size, channels, kernel, stride, pads) in cases() {
+        let (x_shape, w_shape) = ([1, size.0, size.1, channels], [kernel.0, kernel.1, 1, channels]);
+        let g = DepthwiseGeometry::new(&x_shape, &w_shape, stride, pads).expect("fits");
+        let (w, x) = (numbers(kernel.0 * kernel.1 * channels, 2), numbers(g.image(), 1));
+        let dy = numbers(g.pixels() * channels, 3);
+        for (direction, from, to) in
+            [(Axis::forward as fn(Sizes) -> Axis, &x, &dy), (Axis::backward, &dy, &x)]
+        {
+            let axes = g.axes(direction);
+            let gather = Gather::new(&axes, channels, &w);
+            let (mut got, mut want) = (vec![f32::NAN; to.len()], vec![f32::NAN; to.len()]);
+            gather.of_image(0..axes.0.spans.len(), from, &mut got);
+            gather.plain(0..axes.0.spans.len(), from, &mut want);
+            assert_eq!(got, want, "{g:?}");
+        }
+        let axes = g.axes(Axis::forward);
+        let sums = Sums { axes: &axes, channels, columns: Columns::of(&axes.1) };
+        let (mut got, mut want) = (vec![1.0; w.len()], vec![1.0; w.len()]);
+        sums.add(&x, &dy, &mut got);
+        sums.plain(&x, &dy, &mut want);
+        assert_eq!(got, want, "{g:?}");
+    }
+}
+
 #[test]
 fn what_is_not_asked_for_is_not_computed() {
     let g = DepthwiseGeometry::new(&[2, 4, 4, 3], &[3, 3, 1, 3], (1, 1), Pads::both((1, 1))).expect("fits");
