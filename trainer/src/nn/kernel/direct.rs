@@ -126,15 +126,17 @@ impl<'a> Images<'a> {
         for class in &plan.classes {
             let (rows, columns) = class.taps;
             assert!(class.tap.0 + rows <= kernel.0 && class.tap.1 + columns <= kernel.1, "taps");
-            let run = columns * plan.channels.0;
+            // Parts are cut from the kernel's whole row, not from a class's: classes cover different taps, and parts of
+            // theirs would overlap. Pieces are whole numbers of register tiles.
+            let (whole, skipped) = (kernel.1 * plan.channels.0, class.tap.1 * plan.channels.0);
+            let piece = whole.div_ceil(part.1).next_multiple_of(TAPS);
+            let (first, last) = (skipped, skipped + columns * plan.channels.0);
+            let mine = (part.0 * piece).clamp(first, last)..((part.0 + 1) * piece).clamp(first, last);
             for y in 0..rows {
-                // Pieces of rows are whole numbers of register tiles.
-                let piece = run.div_ceil(part.1).next_multiple_of(TAPS);
-                let from = (part.0 * piece).min(run)..((part.0 + 1) * piece).min(run);
                 let at = Taps {
-                    from: y * plan.row + from.start,
-                    to: ((class.tap.0 + y) * kernel.1 + class.tap.1) * plan.channels.0 + from.start,
-                    count: from.len(),
+                    from: y * plan.row + mine.start - skipped,
+                    to: (class.tap.0 + y) * whole + mine.start,
+                    count: mine.len(),
                 };
                 #[cfg(target_arch = "x86_64")]
                 for pixels in class.of(self.count).chunks(BLOCK) {
