@@ -1,6 +1,6 @@
-"""Times a training step (forward, loss, backward, AdamW) of one workload in PyTorch, eager, on the CPU.
+"""Times a training step (forward, loss, backward, AdamW) of one workload in PyTorch, eager.
 
-    steps.py WORKLOAD [--threads N] [--steps N] [--layout contiguous|channels_last] [--optimizer foreach|fused]
+    steps.py WORKLOAD [--threads N] [--steps N] [--layout contiguous|channels_last] [--optimizer foreach|fused] [--device cuda]
     steps.py WORKLOAD --profile        where the time goes, by operation
 
 One JSON line comes out; `trainer/bench/run` calls this, and shows the faster layout. The fused optimizer was never slower.
@@ -64,10 +64,12 @@ def main():
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--layout", choices=["contiguous", "channels_last"], default="contiguous")
     parser.add_argument("--optimizer", choices=["foreach", "fused"], default="fused")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--profile", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)
+    torch.set_default_device(args.device)
     base = status_mib("VmRSS")
     net, image, loss_of = WORKLOADS[args.workload]()
     if args.layout == "channels_last":
@@ -91,20 +93,25 @@ def main():
         return
     times = []
     before = resource.getrusage(resource.RUSAGE_SELF)
+    finished = torch.cuda.synchronize if args.device == "cuda" else lambda: None
+    finished()
     for _ in range(args.steps):
         start = time.perf_counter()
         loss = step()
+        finished()
         times.append(1e3 * (time.perf_counter() - start))
     after = resource.getrusage(resource.RUSAGE_SELF)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    memory = {"base_mib": round(base, 1), "peak_mib": round(status_mib("VmHWM"), 1)}
+    if args.device == "cuda":
+        memory = {"base_mib": 0.0, "peak_mib": round(torch.cuda.max_memory_reserved() / 2**20, 1)}
     print(json.dumps({
         "workload": args.workload, "engine": "pytorch", "version": torch.__version__, "threads": args.threads,
         "batch": BATCH, "steps": args.steps, "least_ms": round(min(times), 3),
         "median_ms": round(statistics.median(times), 3), "processor_ms": round(1e3 * processor / args.steps, 3),
-        "base_mib": round(base, 1),
-        "peak_mib": round(status_mib("VmHWM"), 1), "loss": round(loss.item(), 6),
+        "loss": round(loss.item(), 6),
         "note": f"{args.layout}, {args.optimizer}",
-    }))
+    } | memory))
 
 
 if __name__ == "__main__":
