@@ -107,8 +107,7 @@ impl ConvOp {
     ) -> Result<(CpuStorage, Shape)> {
         let plan = Plan::new(xs.dims(), ws.dims(), self.0)?;
         let shape = plan.shape();
-        let mut y = vec![0.0; shape.elem_count()];
-        plan.forward(x, w, &mut y, |(): &mut (), tile| {
+        let (y, _) = plan.forward(x, w, |(): &mut (), tile| {
             if !b.is_empty() {
                 for row in tile.chunks_exact_mut(b.len()) {
                     row.iter_mut().zip(b).for_each(|(y, b)| *y += b);

@@ -103,23 +103,22 @@ impl CustomOp3 for ConvNormOp {
         }
         let (gamma, beta) = affine.split_at(channels);
         let shape = plan.shape();
-        let mut y = vec![0.0; shape.elem_count()];
+        let mut y = None;
         if let Statistics::Batch(cell) = &self.statistics {
-            let parts = plan.forward(x, w, &mut y, |m: &mut Moments, tile| m.absorb(tile, channels));
+            let (convolved, parts) = plan.forward(x, w, |m: &mut Moments, tile| m.absorb(tile, channels));
             // The cell is this operation's own, and an operation runs forward once.
             let _ = cell.set(Moments::merged(&parts));
+            y = Some(convolved);
         }
+        let settled = self.statistics.settle(gamma, beta, self.epsilon, self.act)?;
         if self.keep {
-            if matches!(self.statistics, Statistics::Given(..)) {
-                plan.forward(x, w, &mut y, |(): &mut (), _| {});
-            }
+            let y = y.unwrap_or_else(|| plan.forward(x, w, |(): &mut (), _| {}).0);
             let mut normalised = vec![0.0; y.len()];
-            self.statistics.settle(gamma, beta, self.epsilon, self.act)?.apply_all(&y, &mut normalised);
+            settled.apply_all(&y, &mut normalised);
             let _ = self.convolved.set(y);
             return Ok((CpuStorage::F32(normalised), shape));
         }
-        let settled = self.statistics.settle(gamma, beta, self.epsilon, self.act)?;
-        plan.forward(x, w, &mut y, |(): &mut (), tile| settled.apply(tile));
+        let (y, _) = plan.forward(x, w, |(): &mut (), tile| settled.apply(tile));
         Ok((CpuStorage::F32(y), shape))
     }
 

@@ -3,10 +3,11 @@
 //! Large maps are computed in parts of the batch, each from its input to its output while they are in the cache. Small maps
 //! with many channels are computed in blocks of channels, so that weights are read once.
 
+use super::direct::Images;
 use super::direct::panels::{Panels, blocks};
 use super::direct::plan::Plan;
-use super::direct::{Images, Shared};
 use super::geometry::Geometry;
+use super::shared::{Shared, vector};
 use super::{PARTS, per_part, unfolded};
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -67,48 +68,64 @@ fn visit_tiles(y: &mut [f32], channels: usize, visit: impl FnMut(&mut [f32])) {
 
 /// `y = x * w`. `visit` sees every finished tile (whole pixels) with the state of its part, while it is still in
 /// the cache; the states come back in the order of the parts.
+#[allow(unsafe_code)]
 pub fn forward<S: Default + Send>(
     g: &Geometry,
     x: &[f32],
     w: &[f32],
-    y: &mut [f32],
+    visit: impl Fn(&mut S, &mut [f32]) + Sync,
+) -> (Vec<f32>, Vec<S>) {
+    assert_eq!(x.len(), g.batch * g.image(), "input");
+    // SAFETY: every pixel of every image is in one part, and belongs to one class of a plan.
+    unsafe { vector(g.batch * g.pixels() * g.output, |y| forward_into(g, x, w, y, visit)) }
+}
+
+#[allow(unsafe_code)]
+fn forward_into<S: Default + Send>(
+    g: &Geometry,
+    x: &[f32],
+    w: &[f32],
+    y: Shared,
     visit: impl Fn(&mut S, &mut [f32]) + Sync,
 ) -> Vec<S> {
-    assert_eq!(x.len(), g.batch * g.image(), "input");
-    assert_eq!(y.len(), g.batch * g.pixels() * g.output, "output");
     let images = per_part(g.batch);
-    let (from, to) = (images * g.image(), images * g.pixels() * g.output);
+    let parts: Vec<_> = x.chunks(images * g.image()).zip(y.parts(images * g.pixels() * g.output)).collect();
     if !g.direct {
-        let part = |(x, y): (&[f32], &mut [f32])| {
+        let part = |(x, y): (&[f32], Shared)| {
             let mut state = S::default();
-            unfolded::forward(g, x, w, y, |tile| visit(&mut state, tile));
+            // SAFETY: parts do not overlap.
+            unfolded::forward(g, x, w, unsafe { y.zeros() }, |tile| visit(&mut state, tile));
             state
         };
-        return x.par_chunks(from).zip(y.par_chunks_mut(to)).map(part).collect();
+        return parts.into_par_iter().map(part).collect();
     }
     if by_parts(g) {
         let plan = g.plan(group(images, g.image()));
         let panels = Panels::forward(&plan, w);
-        let part = |(x, y): (&[f32], &mut [f32])| {
+        let part = |(x, y): (&[f32], Shared)| {
             let mut state = S::default();
             let group = (plan.images * g.image(), plan.images * g.pixels() * g.output);
-            for (x, y) in x.chunks(group.0).zip(y.chunks_mut(group.1)) {
-                Images::new(&plan, x).all(&panels, y);
+            for (x, y) in x.chunks(group.0).zip(y.parts(group.1)) {
+                // SAFETY: parts do not overlap, and all panels are all of the values.
+                let y = unsafe {
+                    Images::new(&plan, x).all(&panels, y);
+                    y.written()
+                };
                 visit_tiles(y, g.output, |tile| visit(&mut state, tile));
             }
             state
         };
-        return x.par_chunks(from).zip(y.par_chunks_mut(to)).map(part).collect();
+        return parts.into_par_iter().map(part).collect();
     }
     let plan = g.plan(chunk(g.batch, g.pixels(), g.output));
-    let panels = Panels::forward(&plan, w);
-    in_blocks(&plan, &panels, x, y);
-    let part = |y: &mut [f32]| {
+    in_blocks(&plan, &Panels::forward(&plan, w), x, y);
+    let part = |(_, y): (&[f32], Shared)| {
         let mut state = S::default();
-        visit_tiles(y, g.output, |tile| visit(&mut state, tile));
+        // SAFETY: all blocks are all of the values, and parts do not overlap.
+        visit_tiles(unsafe { y.written() }, g.output, |tile| visit(&mut state, tile));
         state
     };
-    y.par_chunks_mut(to).map(part).collect()
+    parts.into_par_iter().map(part).collect()
 }
 
 /// Images computed at a time in blocks of channels: enough work in each piece, and enough pieces for the threads.
@@ -119,10 +136,10 @@ fn chunk(batch: usize, pixels: usize, channels: usize) -> usize {
 
 /// Computes `y` in blocks of channels and groups of images.
 #[allow(unsafe_code)]
-fn in_blocks(plan: &Plan, panels: &Panels, x: &[f32], y: &mut [f32]) {
+fn in_blocks(plan: &Plan, panels: &Panels, x: &[f32], y: Shared) {
     let (from, to) = (plan.images * plan.image.0, plan.images * plan.image.1 * plan.channels.1);
     let groups: Vec<(Images, Shared)> =
-        x.chunks(from).zip(y.chunks_mut(to)).map(|(x, y)| (Images::new(plan, x), Shared::new(y))).collect();
+        x.chunks(from).zip(y.parts(to)).map(|(x, y)| (Images::new(plan, x), y)).collect();
     let pieces: Vec<_> = (0..panels.count()).flat_map(|p| groups.iter().map(move |g| (p, *g))).collect();
     pieces.into_par_iter().with_max_len(1).for_each(|(index, (images, y))| {
         // SAFETY: each pair of a panel and a group of images is computed once, and panels have channels of their own.
@@ -169,12 +186,12 @@ pub fn backward(
     backward_in_parts(g, x, w, gradient, want_dx, want_dw)
 }
 
+#[allow(unsafe_code)]
 fn input_gradient_in_blocks(g: &Geometry, w: &[f32], dy: &[f32]) -> Vec<f32> {
     let plan = g.transposed_plan(chunk(g.batch, g.size.0 * g.size.1, g.input));
     let panels = Panels::backward(&plan, w, g.kernel.0 * g.kernel.1);
-    let mut dx = vec![0.0; g.batch * g.image()];
-    in_blocks(&plan, &panels, dy, &mut dx);
-    dx
+    // SAFETY: every pixel of every image belongs to one class of a plan.
+    unsafe { vector(g.batch * g.image(), |dx| in_blocks(&plan, &panels, dy, dx)).0 }
 }
 
 #[allow(unsafe_code)]
@@ -193,6 +210,7 @@ fn weight_gradient_in_blocks(g: &Geometry, x: &[f32], dy: &[f32]) -> Vec<f32> {
     dw
 }
 
+#[allow(unsafe_code)]
 fn backward_in_parts(
     g: &Geometry,
     x: &[f32],
@@ -201,35 +219,48 @@ fn backward_in_parts(
     want_dx: bool,
     want_dw: bool,
 ) -> Gradients {
+    let run = |dx: Option<Shared>| gradients_in_parts(g, x, w, gradient, dx, want_dw);
+    // SAFETY: every pixel of every image is in one part, and belongs to one class of a plan.
+    let (dx, dw) =
+        if want_dx { unsafe { vector(x.len(), |dx| run(Some(dx))) } } else { (Vec::new(), run(None)) };
+    Gradients { dx: want_dx.then_some(dx), dw }
+}
+
+/// Writes the gradient of the input to `dx`, and gives that of the weights.
+#[allow(unsafe_code)]
+fn gradients_in_parts(
+    g: &Geometry,
+    x: &[f32],
+    w: &[f32],
+    gradient: &impl OutputGradient,
+    dx: Option<Shared>,
+    want_dw: bool,
+) -> Option<Vec<f32>> {
     let images = per_part(g.batch);
     let plan = (g.direct && want_dw).then(|| g.plan(group(images, g.image())));
-    let back = (g.direct && want_dx).then(|| {
+    let back = (g.direct && dx.is_some()).then(|| {
         let plan = g.transposed_plan(group(images, g.pixels() * g.output));
         let panels = Panels::backward(&plan, w, g.kernel.0 * g.kernel.1);
         (plan, panels)
     });
-    let mut dx = vec![0.0; if want_dx { x.len() } else { 0 }];
-    let dx_parts: Vec<&mut [f32]> = if want_dx {
-        dx.chunks_mut(images * g.image()).collect()
-    } else {
-        (0..g.batch).step_by(images).map(|_| [].as_mut_slice()).collect()
-    };
     let partial: Vec<Vec<f32>> = x
         .par_chunks(images * g.image())
-        .zip(dx_parts)
         .enumerate()
-        .map(|(part, (x, dx))| {
+        .map(|(part, x)| {
+            let at = part * images * g.image();
+            let dx = dx.map(|dx| dx.part(at..at + x.len()));
             let first = part * images * g.pixels();
             let pixels = first..first + x.len() / g.image() * g.pixels();
-            let mut work = |dy: &[f32]| {
-                match &back {
-                    Some((plan, panels)) => {
+            let work = |dy: &[f32]| {
+                // SAFETY: parts of `dx` do not overlap.
+                match (&back, dx) {
+                    (Some((plan, panels)), Some(dx)) => {
                         let (from, to) = (plan.images * plan.image.0, plan.images * g.image());
-                        let groups = dy.chunks(from).zip(dx.chunks_mut(to));
-                        groups.for_each(|(dy, dx)| Images::new(plan, dy).all(panels, dx));
+                        let groups = dy.chunks(from).zip(dx.parts(to));
+                        groups.for_each(|(dy, dx)| unsafe { Images::new(plan, dy).all(panels, dx) });
                     }
-                    None if want_dx => unfolded::input_gradient(g, w, dy, dx),
-                    None => {}
+                    (None, Some(dx)) => unfolded::input_gradient(g, w, dy, unsafe { dx.zeros() }),
+                    _ => {}
                 }
                 match &plan {
                     Some(plan) => weight_gradient(g, plan, x, dy),
@@ -250,7 +281,7 @@ fn backward_in_parts(
         total.iter_mut().zip(&part).for_each(|(t, p)| *t += p);
         total
     };
-    Gradients { dx: want_dx.then_some(dx), dw: if want_dw { partial.into_iter().reduce(sum) } else { None } }
+    if want_dw { partial.into_iter().reduce(sum) } else { None }
 }
 
 #[allow(unsafe_code)]

@@ -9,6 +9,7 @@ use super::conv::{Gradients, OutputGradient, with_scratch};
 use super::direct;
 use super::geometry::{Geometry, Pads};
 use super::per_part;
+use super::shared::{Shared, vector};
 use candle_core::Result;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -110,29 +111,38 @@ impl<'a> Gather<'a> {
     }
 
     /// Computes whole `rows`, counted over all images of `from`, the first being number `first`.
-    fn rows(&self, first: usize, from: &[f32], mut rows: &mut [f32]) {
+    ///
+    /// # Safety
+    /// Meanwhile nobody else uses `rows`.
+    #[allow(unsafe_code)]
+    unsafe fn rows(&self, first: usize, from: &[f32], rows: Shared) {
         let ((image, row), height) = (self.sizes(), self.axes.0.spans.len());
-        let mut at = first;
-        while !rows.is_empty() {
+        let (mut at, end) = (first, first + rows.len() / row);
+        while at < end {
             let (n, y) = (at / height, at % height);
-            let count = (height - y).min(rows.len() / row);
-            let (now, rest) = rows.split_at_mut(count * row);
-            self.of_image(y..y + count, &from[n * image..(n + 1) * image], now);
-            (rows, at) = (rest, at + count);
+            let count = (height - y).min(end - at);
+            let now = rows.part((at - first) * row..(at - first + count) * row);
+            // SAFETY: the caller's promise.
+            unsafe { self.of_image(y..y + count, &from[n * image..(n + 1) * image], now) };
+            at += count;
         }
     }
 
     /// Rows `y` of one image.
+    ///
+    /// # Safety
+    /// Meanwhile nobody else uses `to`.
     #[allow(unsafe_code)]
-    fn of_image(&self, y: Range<usize>, from: &[f32], to: &mut [f32]) {
+    unsafe fn of_image(&self, y: Range<usize>, from: &[f32], to: Shared) {
         let (image, row) = self.sizes();
         assert!(from.len() == image && to.len() == y.len() * row, "a whole image, and whole rows");
         #[cfg(target_arch = "x86_64")]
         if direct::available() {
-            // SAFETY: the processor has AVX-512, and sizes are as the axes say.
-            return unsafe { avx512::gather(self, y, from, to) };
+            // SAFETY: the processor has AVX-512, sizes are as the axes say, and the caller answers for the rest.
+            return unsafe { avx512::gather(self, y, from, to.pointer()) };
         }
-        self.plain(y, from, to);
+        // SAFETY: the caller's promise.
+        self.plain(y, from, unsafe { to.zeros() });
     }
 
     /// For any processor.
@@ -205,31 +215,40 @@ impl Sums<'_> {
 
 /// `y = x * w`. `visit` sees every finished tile (whole pixels) with the state of its part, while it is still in
 /// the cache; the states come back in the order of the parts.
+#[allow(unsafe_code)]
 pub fn forward<S: Default + Send>(
     g: &DepthwiseGeometry,
     x: &[f32],
     w: &[f32],
-    y: &mut [f32],
     visit: impl Fn(&mut S, &mut [f32]) + Sync,
-) -> Vec<S> {
+) -> (Vec<f32>, Vec<S>) {
+    assert_eq!(x.len(), g.batch * g.image(), "input");
     let axes = g.axes(Axis::forward);
     let gather = Gather::new(&axes, g.channels, w);
     let (rows, row) = (per_part(g.batch * g.out_size.0), gather.sizes().1);
     let strip = STRIP.div_ceil(g.out_size.1);
-    let parts = y.par_chunks_mut(rows * row).enumerate();
-    parts
-        .map(|(part, y)| {
-            let mut state = S::default();
-            for (i, y) in y.chunks_mut(strip * row).enumerate() {
+    let part = |(part, y): (usize, Shared)| {
+        let mut state = S::default();
+        for (i, y) in y.parts(strip * row).enumerate() {
+            // SAFETY: parts do not overlap, and `rows` writes all of them.
+            let y = unsafe {
                 gather.rows(part * rows + i * strip, x, y);
-                visit(&mut state, y);
-            }
-            state
-        })
-        .collect()
+                y.written()
+            };
+            visit(&mut state, y);
+        }
+        state
+    };
+    let all = |y: Shared| {
+        let parts: Vec<Shared> = y.parts(rows * row).collect();
+        parts.into_par_iter().enumerate().map(part).collect()
+    };
+    // SAFETY: every row is in one part.
+    unsafe { vector(g.batch * g.pixels() * g.channels, all) }
 }
 
 /// Gradients of the input and of the weights.
+#[allow(unsafe_code)]
 pub fn backward(
     g: &DepthwiseGeometry,
     x: &[f32],
@@ -238,26 +257,42 @@ pub fn backward(
     want_dx: bool,
     want_dw: bool,
 ) -> Gradients {
+    assert_eq!(x.len(), g.batch * g.image(), "input");
+    let run = |dx: Option<Shared>| gradients(g, x, w, gradient, dx, want_dw);
+    // SAFETY: every image is in one part.
+    let (dx, dw) =
+        if want_dx { unsafe { vector(x.len(), |dx| run(Some(dx))) } } else { (Vec::new(), run(None)) };
+    Gradients { dx: want_dx.then_some(dx), dw }
+}
+
+/// Writes the gradient of the input to `dx`, and gives that of the weights.
+#[allow(unsafe_code)]
+fn gradients(
+    g: &DepthwiseGeometry,
+    x: &[f32],
+    w: &[f32],
+    gradient: &impl OutputGradient,
+    dx: Option<Shared>,
+    want_dw: bool,
+) -> Option<Vec<f32>> {
     let images = per_part(g.batch);
     let turned: Vec<f32> = w.chunks_exact(g.channels).rev().flatten().copied().collect();
     let (forward_axes, backward_axes) = (g.axes(Axis::forward), g.axes(Axis::backward));
     let gather = Gather::new(&backward_axes, g.channels, &turned);
     let sums = Sums { axes: &forward_axes, channels: g.channels, columns: Columns::of(&forward_axes.1) };
-    let mut dx = vec![0.0; if want_dx { x.len() } else { 0 }];
-    let dx_parts: Vec<&mut [f32]> = if want_dx {
-        dx.chunks_mut(images * g.image()).collect()
-    } else {
-        (0..g.batch).step_by(images).map(|_| [].as_mut_slice()).collect()
-    };
     let partial: Vec<Vec<f32>> = x
         .par_chunks(images * g.image())
-        .zip(dx_parts)
         .enumerate()
-        .map(|(part, (x, dx))| {
+        .map(|(part, x)| {
+            let at = part * images * g.image();
+            let dx = dx.map(|dx| dx.part(at..at + x.len()));
             let first = part * images * g.pixels();
             let pixels = first..first + x.len() / g.image() * g.pixels();
-            let mut work = |dy: &[f32]| {
-                gather.rows(0, dy, dx);
+            let work = |dy: &[f32]| {
+                if let Some(dx) = dx {
+                    // SAFETY: parts of `dx` do not overlap.
+                    unsafe { gather.rows(0, dy, dx) };
+                }
                 let mut dw = vec![0.0; if want_dw { w.len() } else { 0 }];
                 if want_dw {
                     let images = x.chunks_exact(g.image()).zip(dy.chunks_exact(g.pixels() * g.channels));
@@ -278,7 +313,7 @@ pub fn backward(
         total.iter_mut().zip(&part).for_each(|(t, p)| *t += p);
         total
     };
-    Gradients { dx: want_dx.then_some(dx), dw: if want_dw { partial.into_iter().reduce(sum) } else { None } }
+    if want_dw { partial.into_iter().reduce(sum) } else { None }
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ mod avx512;
 pub mod panels;
 pub mod plan;
 
+use super::shared::Shared;
 use panels::Panels;
 use plan::Plan;
-use std::marker::PhantomData;
 use std::ops::Range;
 
 /// Pixels over which weight gradients are summed in registers: what is read for them stays in the first-level cache.
@@ -26,28 +26,6 @@ pub fn available() -> bool {
     return std::arch::is_x86_feature_detected!("avx512f");
     #[cfg(not(target_arch = "x86_64"))]
     false
-}
-
-/// Values that several threads write to, each to places of its own.
-#[derive(Clone, Copy)]
-pub struct Shared<'a> {
-    at: *mut f32,
-    length: usize,
-    borrowed: PhantomData<&'a mut [f32]>,
-}
-
-// SAFETY: a pointer to `f32`, which any thread may write through; who writes where is a condition of the functions
-// that do.
-#[allow(unsafe_code)]
-unsafe impl Send for Shared<'_> {}
-// SAFETY: as above.
-#[allow(unsafe_code)]
-unsafe impl Sync for Shared<'_> {}
-
-impl<'a> Shared<'a> {
-    pub fn new(values: &'a mut [f32]) -> Self {
-        Self { at: values.as_mut_ptr(), length: values.len(), borrowed: PhantomData }
-    }
 }
 
 /// Some images that are read by a plan, at most as many as it was made for.
@@ -80,23 +58,27 @@ impl<'a> Images<'a> {
         let (block, panel) = panels.get(index);
         let plan = self.plan;
         assert!(available(), "AVX-512");
-        assert_eq!(to.length, self.count * plan.image.1 * plan.channels.1, "output");
+        assert_eq!(to.len(), self.count * plan.image.1 * plan.channels.1, "output");
         assert!(block.end <= plan.channels.1, "channels");
         assert_eq!(panel.len(), plan.depth() * block.len().next_multiple_of(panels::LANES), "weights");
         #[cfg(target_arch = "x86_64")]
         for class in &plan.classes {
             // SAFETY: the processor has AVX-512; a plan's pixels lie within the images it was made for, of which
             // there are `count`, and its taps within `depth` rows of the panel; the caller answers for the rest.
-            unsafe { avx512::forward(plan, class, class.of(self.count), self.values, panel, &block, to.at) };
+            unsafe {
+                avx512::forward(plan, class, class.of(self.count), self.values, panel, &block, to.pointer());
+            };
         }
     }
 
-    /// [`Images::panel`] for all panels.
+    /// [`Images::panel`] for all panels, which are all channels.
+    ///
+    /// # Safety
+    /// Meanwhile nobody else reads or writes `to`.
     #[allow(unsafe_code)]
-    pub fn all(&self, panels: &Panels, to: &mut [f32]) {
-        let to = Shared::new(to);
+    pub unsafe fn all(&self, panels: &Panels, to: Shared) {
         for index in 0..panels.count() {
-            // SAFETY: `to` was borrowed for this call alone.
+            // SAFETY: the caller's promise.
             unsafe { self.panel(panels, index, to) };
         }
     }
@@ -121,7 +103,7 @@ impl<'a> Images<'a> {
         let plan = self.plan;
         assert!(available(), "AVX-512");
         assert_eq!(dy.len(), self.count * plan.image.1 * plan.channels.1, "gradient");
-        assert_eq!(dw.length, kernel.0 * kernel.1 * plan.channels.0 * plan.channels.1, "weights");
+        assert_eq!(dw.len(), kernel.0 * kernel.1 * plan.channels.0 * plan.channels.1, "weights");
         assert!(out.end <= plan.channels.1, "channels");
         for class in &plan.classes {
             let (rows, columns) = class.taps;
@@ -142,7 +124,7 @@ impl<'a> Images<'a> {
                 for pixels in class.of(self.count).chunks(BLOCK) {
                     // SAFETY: the processor has AVX-512; pixels lie within the images, with the class's taps around
                     // them, and within `dy`; rows of taps and channels lie within `dw`; the caller answers for the rest.
-                    unsafe { avx512::weight_gradient(plan, pixels, self.values, dy, out, &at, dw.at) };
+                    unsafe { avx512::weight_gradient(plan, pixels, self.values, dy, out, &at, dw.pointer()) };
                 }
             }
         }

@@ -10,6 +10,7 @@ pub mod lanes;
 pub mod norm;
 pub mod plan;
 pub mod pool;
+pub mod shared;
 pub mod unfolded;
 pub mod view;
 

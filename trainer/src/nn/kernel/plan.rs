@@ -54,12 +54,11 @@ impl Plan {
         &self,
         x: &[f32],
         w: &[f32],
-        y: &mut [f32],
         visit: impl Fn(&mut S, &mut [f32]) + Sync,
-    ) -> Vec<S> {
+    ) -> (Vec<f32>, Vec<S>) {
         match self {
-            Self::Dense(g) => conv::forward(g, x, w, y, visit),
-            Self::Depthwise(g) => depthwise::forward(g, x, w, y, visit),
+            Self::Dense(g) => conv::forward(g, x, w, visit),
+            Self::Depthwise(g) => depthwise::forward(g, x, w, visit),
         }
     }
 

@@ -42,13 +42,13 @@ fn mask(channels: usize, from: usize) -> __mmask16 {
 /// # Safety
 /// AVX-512F; `from` holds an image as the axes read it, `to` the rows, and the weights all taps.
 #[target_feature(enable = "avx512f")]
-pub unsafe fn gather(g: &Gather, y: Range<usize>, from: &[f32], to: &mut [f32]) {
+pub unsafe fn gather(g: &Gather, y: Range<usize>, from: &[f32], to: *mut f32) {
     let c = g.channels;
     let width = g.axes.1.spans.len();
     for at in (0..c).step_by(LANES) {
         for (first, rows) in groups(&g.axes.0.spans, y.clone()) {
             let span = g.axes.0.spans[first];
-            let to = to.as_mut_ptr().wrapping_add((first - y.start) * width * c + at);
+            let to = to.wrapping_add((first - y.start) * width * c + at);
             let strip = Strip {
                 from: from.as_ptr().wrapping_add(at),
                 to,
