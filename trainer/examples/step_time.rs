@@ -2,8 +2,8 @@
 
 use candle_core::{Device, Tensor};
 use coilsight_trainer::fit::{AdamW, AdamWConfig, cross_entropy};
-use coilsight_trainer::nets::cnn::{Cnn, CnnConfig};
-use coilsight_trainer::nets::{Input, Model};
+use coilsight_trainer::nets::cnn::CnnConfig;
+use coilsight_trainer::nets::{Input, Model, Network};
 use coilsight_trainer::nn::Pass;
 use coilsight_trainer::nn::seed::{Purpose, generator};
 use std::time::Instant;
@@ -32,7 +32,7 @@ fn main() -> anyhow::Result<()> {
 
 fn measure(batch: usize, threads: usize) -> anyhow::Result<()> {
     let input = Input { height: 264, width: 18, channels: 3, side: 4 };
-    let net = Cnn::new(CnnConfig::default(), input, 1)?;
+    let net = Network::new(CnnConfig::default().into(), input, 1)?;
     let mut adam = AdamW::new(AdamWConfig::default(), net.params())?;
     let count = batch * input.height * input.width * input.channels;
     let values = (0..count).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect();

@@ -8,6 +8,7 @@ pub mod cmd;
 pub mod data;
 pub mod export;
 pub mod fit;
+pub mod kept;
 pub mod nets;
 pub mod nn;
 pub mod release;

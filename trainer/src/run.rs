@@ -2,16 +2,22 @@
 //!
 //! | in the folder | what |
 //! |---|---|
-//! | `config.json` | the settings it began with; a run resumes only with these |
-//! | `fold-K/member-M/` | state after each epoch, then `model.safetensors` and the fold's margins |
+//! | `args.yaml` | the settings as they were given |
+//! | `config.json` | the settings it began with, every default written out; a run resumes only with these |
+//! | `environment.json` | program, machine and threads it ran on |
+//! | `splits.csv` | the fold of every coil |
+//! | `fold-K/member-M/` | state after each epoch, then `best.safetensors`, `last.safetensors`, `results.csv` and the fold's margins |
 //! | `final/member-M/` | the same, trained on all coils: what a bundle is built of |
 //! | `oof.csv` | every coil's out-of-fold score |
+//! | `kept/` | what frozen stages give, unless it is kept elsewhere |
 //! | `calibration-*` | coils to calibrate int8 on, from the training set |
 //! | `run.json` | the record: data, calibration, policy, report |
 //! | `gold-ledger.jsonl` | every look at a gold set |
 
 mod config;
+mod environment;
 mod folder;
+mod member;
 mod policy;
 mod record;
 mod source;
@@ -22,6 +28,6 @@ pub(crate) use folder::write_whole;
 pub use folder::{Member, RunFolder};
 pub use policy::policy;
 pub use record::RunRecord;
-pub use source::CoilSource;
+pub use source::{Augmentation, CoilSource};
 pub(crate) use train::hex;
-pub use train::train;
+pub use train::{Progress, train};

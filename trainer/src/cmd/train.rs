@@ -1,8 +1,7 @@
 //! `train`: a run from its settings, or on with one that was broken off.
 
 use crate::data::gold::load_for_training;
-use crate::fit::EpochReport;
-use crate::run::{Member, RunConfig, RunFolder, train};
+use crate::run::{Member, Progress, RunConfig, RunFolder, train};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::ops::ControlFlow;
@@ -34,15 +33,24 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let set = load_for_training(&args.data, &config.set)
         .with_context(|| format!("set {} of {} is not trained on", config.set, args.data.display()))?;
     let folder = RunFolder::begin(&args.out, &config)?;
+    std::fs::copy(&args.config, args.out.join("args.yaml"))
+        .context("cannot copy the settings into the run")?;
     let networks = (config.folds + 1) * config.members;
     let bar = ProgressBar::new((networks * config.fit.epochs) as u64).with_style(
         ProgressStyle::with_template("{bar:30} {pos}/{len} epochs, {elapsed} gone, {eta} to go  {msg}")?,
     );
     bar.set_message(format!("{} coils, {} NOK", set.coils.len(), set.nok()));
-    let mut progress = |member: Member, report: &EpochReport| {
+    let mut progress = |member: Member, progress: Progress| {
         let of = member.fold.map_or_else(|| "final".into(), |fold| format!("fold {}", fold + 1));
         let begun =
             (member.fold.unwrap_or(config.folds) * config.members + member.number) * config.fit.epochs;
+        let report = match progress {
+            Progress::Epoch(report) => report,
+            Progress::Kept(done, all) => {
+                bar.set_message(format!("{of}: frozen stages, {done} of {all} coils"));
+                return ControlFlow::Continue(());
+            }
+        };
         bar.set_position((begun + report.epoch + 1) as u64);
         let measure = report.measure.map_or_else(String::new, |m| format!(", average precision {m:.3}"));
         bar.set_message(format!("{of}: loss {:.4}{measure}", report.train_loss));

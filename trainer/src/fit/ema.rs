@@ -3,7 +3,7 @@
 use crate::nn::params::{Params, Snapshot};
 use candle_core::Result;
 
-/// Averages of all parameters and buffers.
+/// Averages of what training moves.
 #[derive(Debug, Clone)]
 pub struct Ema {
     decay: f64,
@@ -25,7 +25,7 @@ impl Ema {
     /// less, so that the initial weights are forgotten quickly. `step` counts from 0.
     pub fn update(&mut self, params: &Params, step: usize) -> Result<()> {
         let decay = self.decay.min((1.0 + step as f64) / (10.0 + step as f64));
-        for (name, var) in params.vars().iter().chain(params.buffers()) {
+        for (name, var) in params.moving() {
             if let Some(average) = self.averages.get_mut(name) {
                 *average = ((&*average * decay)? + (var.as_detached_tensor() * (1.0 - decay))?)?;
             }

@@ -35,11 +35,32 @@ pub fn predict(model: &dyn Model, source: &dyn Source, seed: u64) -> Result<Vali
     let items: Vec<usize> = (0..source.len()).collect();
     let mut logits = Vec::with_capacity(items.len());
     for (k, chunk) in items.chunks(BATCH).enumerate() {
-        let batch = Batch::draw(source, chunk, model.input(), (seed, 0, k * BATCH))?;
+        let batch =
+            Batch::draw(source, chunk, model.input(), (seed, 0, k * BATCH))?.at(model.params().place())?;
         let found = model.forward(&batch.image, &batch.side, &mut Pass::Eval)?.to_vec2::<f32>()?;
         logits.extend(found.iter().map(|row| [row[0], row[1]]));
     }
     Ok(Validation { logits, labels: items.iter().map(|i| source.label(*i)).collect() })
+}
+
+/// Most items of each class that references are chosen from.
+const SETTLED: usize = 512;
+
+/// Lets a network that judges by references choose them from the items that it was trained on, drawn as of epoch 0.
+pub fn settle(model: &dyn Model, source: &dyn Source, seed: u64) -> Result<(), FitError> {
+    let items: Vec<usize> = [0, 1]
+        .iter()
+        .flat_map(|class| (0..source.len()).filter(|i| source.label(*i) == *class).take(SETTLED))
+        .collect();
+    let (mut embeddings, mut labels) = (Vec::new(), Vec::new());
+    for (k, chunk) in items.chunks(BATCH).enumerate() {
+        let batch =
+            Batch::draw(source, chunk, model.input(), (seed, 0, k * BATCH))?.at(model.params().place())?;
+        let Some(found) = model.embed(&batch.image, &batch.side)? else { return Ok(()) };
+        embeddings.extend(found.to_dtype(candle_core::DType::F32)?.to_vec2::<f32>()?);
+        labels.extend(batch.labels);
+    }
+    Ok(model.settle(&embeddings, &labels, seed)?)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The training loop.
 
-use super::state::{Progress, State};
+use super::state::{Progress, State, save_whole};
 use super::{
-    AdamW, Batch, EarlyStop, Ema, FitConfig, FitError, Sampler, Source, Validation, cross_entropy, predict,
+    AdamW, Batch, EarlyStop, Ema, FitConfig, FitError, Sampler, Source, Validation, predict, settle,
 };
 use crate::nets::Model;
 use crate::nn::Pass;
@@ -78,9 +78,16 @@ impl Fit<'_> {
             broken_off = (self.observer)(&report).is_break();
         }
         let last = state.ema.as_ref().map(Ema::averages);
+        if let Some(weights) = last {
+            model.params().restore(weights).map_err(FitError::Snapshot)?;
+        }
+        if let Some(folder) = self.folder {
+            save_whole(folder, "last.safetensors", model.params())?;
+        }
         if let Some(weights) = state.best.as_ref().or(last) {
             model.params().restore(weights).map_err(FitError::Snapshot)?;
         }
+        settle(model, self.train, config.seed)?;
         let Progress { early_stop, history, .. } = state.progress;
         Ok(Outcome { history, best: early_stop.best, broken_off })
     }
@@ -136,11 +143,11 @@ fn epoch(
     let mut rng = generator(config.seed, Purpose::Dropout, epoch as u64, 0);
     let (mut total, mut first, mut factor) = (0.0, 0, 0.0);
     for (step, items) in sampler.epoch(epoch).iter().enumerate() {
-        let batch = Batch::draw(run.train, items, model.input(), (config.seed, epoch, first))?;
+        let batch = Batch::draw(run.train, items, model.input(), (config.seed, epoch, first))?
+            .at(model.params().place())?;
         first += items.len();
-        let logits = model.forward(&batch.image, &batch.side, &mut Pass::Train(&mut rng))?;
-        let loss =
-            cross_entropy(&logits, &batch.labels, &config.loss.class_weights, config.loss.label_smoothing)?;
+        let input = (&batch.image, &batch.side);
+        let loss = model.loss(input, &batch.labels, &config.loss, &mut Pass::Train(&mut rng))?;
         let value = loss.to_scalar::<f32>()?;
         if !value.is_finite() {
             return Err(FitError::Diverged { loss: value, epoch, step });
@@ -180,6 +187,7 @@ fn validate(
     if let Some(ema) = &state.ema {
         params.restore(ema.averages()).map_err(FitError::Snapshot)?;
     }
+    settle(model, run.train, run.config.seed)?;
     let found = predict(model, source, run.config.seed)?;
     let finite = |v: f64| v.is_finite().then_some(v);
     report.validation_loss = finite(found.loss()?);

@@ -1,6 +1,7 @@
 //! Where items come from, and how they become batches.
 
 use crate::nets::Input;
+use crate::nn::params::Place;
 use crate::nn::seed::{Purpose, generator};
 use candle_core::{Device, Result, Tensor};
 use rand_chacha::ChaCha8Rng;
@@ -22,6 +23,11 @@ pub trait Source: Sync {
     /// Writes an item's image (height, width, channels) and side vector, of the sizes that the network was built for. All
     /// randomness comes from `rng`, which is fresh for every draw.
     fn draw(&self, item: usize, epoch: usize, rng: &mut ChaCha8Rng, image: &mut [f32], side: &mut [f32]);
+}
+
+/// The generator of an item that stands at `position` of an epoch.
+pub fn item_generator(seed: u64, epoch: usize, position: usize, item: usize) -> ChaCha8Rng {
+    generator(seed, Purpose::Draw, epoch as u64, (position as u64) << 32 | item as u64)
 }
 
 /// Some items as tensors.
@@ -50,13 +56,17 @@ impl Batch {
         let images = image.par_chunks_mut(input.height * input.width * input.channels);
         let sides = side.par_chunks_mut(input.side.max(1));
         items.par_iter().zip(images.zip(sides)).enumerate().for_each(|(k, (&item, (image, side)))| {
-            let position = ((first + k) as u64) << 32;
-            let mut rng = generator(seed, Purpose::Draw, epoch as u64, position | item as u64);
+            let mut rng = item_generator(seed, epoch, first + k, item);
             source.draw(item, epoch, &mut rng, image, &mut side[..input.side]);
         });
         let labels = items.iter().map(|i| source.label(*i)).collect();
         let image = Tensor::from_vec(image, (n, input.height, input.width, input.channels), &Device::Cpu)?;
         Ok(Self { image, side: Tensor::from_vec(side, (n, input.side.max(1)), &Device::Cpu)?, labels })
+    }
+
+    /// The same where a network lives.
+    pub fn at(self, place: &Place) -> Result<Self> {
+        Ok(Self { image: place.take(&self.image)?, side: place.take(&self.side)?, ..self })
     }
 }
 

@@ -58,14 +58,7 @@ impl State {
             .map_err(|e| FitError::Damaged { path: path.clone(), why: e.to_string() })?;
         let bytes = to_safetensors(&tensors, Some((HEADER.into(), text)))
             .map_err(|source| FitError::Params { path: path.clone(), source })?;
-        let write = || -> std::io::Result<()> {
-            let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-            temporary.write_all(&bytes)?;
-            temporary.as_file().sync_all()?;
-            temporary.persist(&path)?;
-            File::open(folder)?.sync_all()
-        };
-        write().map_err(|source| FitError::Io { path: path.clone(), source })
+        write_whole(folder, &path, &bytes)
     }
 
     /// Takes up the state in `folder`, parameters included; `false` if there is none. `self` is a fresh state of the run
@@ -101,9 +94,8 @@ impl State {
             }
         }
         let same = |s: &Snapshot| {
-            let all = params.vars().iter().chain(params.buffers());
-            s.len() == params.vars().len() + params.buffers().len()
-                && all.into_iter().all(|(name, var)| s.get(name).is_some_and(|t| t.dims() == var.dims()))
+            s.len() == params.moving().count()
+                && params.moving().all(|(name, var)| s.get(name).is_some_and(|t| t.dims() == var.dims()))
         };
         let (best, averages) = (take("best"), take("ema"));
         if (!best.is_empty() && !same(&best)) || (progress.config.ema.is_some() && !same(&averages)) {
@@ -116,6 +108,24 @@ impl State {
         self.progress = progress;
         Ok(true)
     }
+}
+
+/// Writes all parameters and buffers to a file of `folder`, whole or not at all.
+pub(super) fn save_whole(folder: &Path, name: &str, params: &Params) -> Result<(), FitError> {
+    let path = folder.join(name);
+    let bytes = params.to_bytes().map_err(|source| FitError::Params { path: path.clone(), source })?;
+    write_whole(folder, &path, &bytes)
+}
+
+fn write_whole(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), FitError> {
+    let write = || -> std::io::Result<()> {
+        let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+        temporary.write_all(bytes)?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|source| FitError::Io { path: path.to_owned(), source })
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, FitError> {

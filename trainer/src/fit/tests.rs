@@ -1,7 +1,8 @@
 use super::*;
 use crate::fit::{AdamWConfig, EarlyStopConfig, SamplerConfig, Schedule};
-use crate::nets::Input;
-use crate::nets::cnn::{Cnn, CnnConfig, PerLayer, PoolAfter};
+use crate::nets::cnn::{CnnConfig, PerLayer, PoolAfter};
+use crate::nets::head::HeadConfig;
+use crate::nets::{Input, Network};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -40,16 +41,15 @@ impl Source for Blobs {
     }
 }
 
-fn net() -> Cnn {
+fn net() -> Network {
     let config = CnnConfig {
         filters: vec![6, 8],
         kernel: PerLayer::Common([3, 3]),
         pools: vec![PoolAfter { after: 1, kernel: [2, 2] }],
-        hidden: 8,
-        dropout: 0.1,
+        head: HeadConfig { hidden: Some(8), dropout: 0.1, ..CnnConfig::default().head },
         ..CnnConfig::default()
     };
-    Cnn::new(config, INPUT, 3).expect("net")
+    Network::new(config.into(), INPUT, 3).expect("net")
 }
 
 fn config() -> FitConfig {

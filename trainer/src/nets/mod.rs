@@ -1,7 +1,26 @@
-//! The networks.
+//! The networks: stages of blocks ([`trunk`], [`block`]), a head over them ([`head`]), and for a Siamese network what judges
+//! embeddings ([`siamese`]). [`config::BackboneConfig`] names the architectures.
 
+pub mod block;
 pub mod cnn;
+pub mod config;
+pub mod efficientnet_lite;
+mod error;
+mod fold;
+pub mod head;
+pub mod network;
+pub mod siamese;
+pub mod surface;
+pub mod trunk;
+pub mod yolov8_cls;
 
+#[cfg(test)]
+mod tests;
+
+pub use error::NetworkError;
+pub use network::{CLASSES, Kept, Network};
+
+use crate::fit::LossConfig;
 use crate::nn::Pass;
 use crate::nn::params::Params;
 use candle_core::{Result, Tensor};
@@ -19,10 +38,25 @@ pub struct Input {
     pub side: usize,
 }
 
-/// A classifier of coils: two logits, class 0 = OK, class 1 = NOK.
+/// What is trained: class 0 = OK, class 1 = NOK.
 pub trait Model: Send + Sync {
-    /// `image` `[batch, height, width, channels]`, `side` `[batch, side]` (ignored when its length is 0); gives `[batch, 2]`.
+    /// `image` `[batch, height, width, channels]`, `side` `[batch, side]` (ignored when its length is 0); gives logits `[batch, 2]`.
     fn forward(&self, image: &Tensor, side: &Tensor, pass: &mut Pass) -> Result<Tensor>;
+
+    /// What training makes small, for items of known class; a scalar.
+    fn loss(
+        &self,
+        input: (&Tensor, &Tensor),
+        labels: &[usize],
+        config: &LossConfig,
+        pass: &mut Pass,
+    ) -> Result<Tensor>;
+
+    /// Embeddings `[batch, embedding]`, if its logits come from references that [`Model::settle`] must choose.
+    fn embed(&self, image: &Tensor, side: &Tensor) -> Result<Option<Tensor>>;
+
+    /// Chooses references from the embeddings of items of known class.
+    fn settle(&self, embeddings: &[Vec<f32>], labels: &[usize], seed: u64) -> Result<()>;
 
     /// Its parameters and buffers.
     fn params(&self) -> &Params;

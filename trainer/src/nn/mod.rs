@@ -38,6 +38,11 @@ impl Pass<'_> {
 }
 
 /// The parameter as a forward pass sees it: only training, and only what may train, builds a graph.
-fn seen(var: &candle_core::Var, tracked: bool) -> candle_core::Tensor {
+pub(crate) fn seen(var: &candle_core::Var, tracked: bool) -> candle_core::Tensor {
     if tracked { var.as_tensor().clone() } else { var.as_detached_tensor() }
+}
+
+/// Whether this processor has what the fastest kernels need.
+pub fn has_avx512() -> bool {
+    kernel::direct::available()
 }

@@ -4,7 +4,7 @@ use super::init::he_normal;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use rand_chacha::ChaCha8Rng;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The largest parameter file that is read: many times the largest network we train.
 pub const MAX_FILE: u64 = 1 << 30;
@@ -73,6 +73,9 @@ pub struct Params {
     place: Place,
     vars: BTreeMap<String, Var>,
     buffers: BTreeMap<String, Var>,
+    frozen: BTreeMap<String, Var>,
+    /// Which of the frozen ones were buffers.
+    frozen_buffers: BTreeSet<String>,
 }
 
 /// The values of all parameters and buffers at one moment, apart from the network.
@@ -99,49 +102,90 @@ impl Params {
         &self.buffers
     }
 
-    /// Number of trainable values.
+    /// Parameters and buffers that training leaves alone.
+    pub fn frozen(&self) -> &BTreeMap<String, Var> {
+        &self.frozen
+    }
+
+    /// Puts these parameters and buffers among the frozen ones.
+    pub fn freeze(&mut self, vars: &[&Var]) {
+        let ids: HashSet<_> = vars.iter().map(|var| var.id()).collect();
+        let of_buffers = self.buffers.iter().filter(|(_, var)| ids.contains(&var.id()));
+        self.frozen_buffers.extend(of_buffers.map(|(name, _)| name.clone()));
+        for map in [&mut self.vars, &mut self.buffers] {
+            let (frozen, left): (BTreeMap<_, _>, _) =
+                std::mem::take(map).into_iter().partition(|(_, var)| ids.contains(&var.id()));
+            *map = left;
+            self.frozen.extend(frozen);
+        }
+    }
+
+    /// Number of learned values, frozen ones included.
     pub fn count(&self) -> usize {
+        let frozen = self.frozen.iter().filter(|(name, _)| !self.frozen_buffers.contains(*name));
+        self.vars.iter().chain(frozen).map(|(_, v)| v.elem_count()).sum()
+    }
+
+    /// Number of values that training moves.
+    pub fn trainable(&self) -> usize {
         self.vars.values().map(|v| v.elem_count()).sum()
     }
 
-    fn all(&self) -> impl Iterator<Item = (&String, &Var)> {
+    /// All of them: parameters, buffers, frozen ones.
+    pub fn all(&self) -> impl Iterator<Item = (&String, &Var)> {
+        self.vars.iter().chain(&self.buffers).chain(&self.frozen)
+    }
+
+    /// What training moves: parameters and buffers that are not frozen.
+    pub fn moving(&self) -> impl Iterator<Item = (&String, &Var)> {
         self.vars.iter().chain(&self.buffers)
     }
 
-    /// A deep copy of all values.
+    /// A deep copy of what training moves.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        self.all().map(|(name, var)| Ok((name.clone(), var.as_detached_tensor().copy()?))).collect()
+        copies(self.moving())
     }
 
-    /// Writes a snapshot's values back; names and shapes must be those of the network.
+    /// Writes a snapshot's values back; names and shapes must be those of what training moves.
     pub fn restore(&self, snapshot: &Snapshot) -> std::result::Result<(), ParamsError> {
-        if let Some(name) =
-            snapshot.keys().find(|n| !self.vars.contains_key(*n) && !self.buffers.contains_key(*n))
-        {
-            return Err(ParamsError::Unknown { name: name.clone() });
-        }
-        for (name, var) in self.all() {
-            let tensor = snapshot.get(name).ok_or_else(|| ParamsError::Missing { name: name.clone() })?;
-            if tensor.dims() != var.dims() {
-                let (found, wanted) = (format!("{:?}", tensor.dims()), var.dims().to_vec());
-                return Err(ParamsError::Shape { name: name.clone(), found, wanted });
-            }
-        }
-        for (name, var) in self.all() {
-            self.place.take(&snapshot[name]).and_then(|t| var.set(&t)).map_err(ParamsError::Tensor)?;
-        }
-        Ok(())
+        self.write(&self.moving().collect(), snapshot)
     }
 
-    /// All parameters and buffers as a safetensors file.
+    /// All parameters and buffers as a safetensors file, frozen ones included.
     pub fn to_bytes(&self) -> std::result::Result<Vec<u8>, ParamsError> {
-        to_safetensors(&self.snapshot().map_err(ParamsError::Tensor)?, None)
+        to_safetensors(&copies(self.all()).map_err(ParamsError::Tensor)?, None)
     }
 
     /// Reads what [`Params::to_bytes`] wrote for the same network; on an error nothing has changed.
     pub fn load(&self, bytes: &[u8]) -> std::result::Result<(), ParamsError> {
-        self.restore(&from_safetensors(bytes)?)
+        self.write(&self.all().collect(), &from_safetensors(bytes)?)
     }
+
+    /// Writes `values` to `vars`, all of them or none.
+    fn write(
+        &self,
+        vars: &BTreeMap<&String, &Var>,
+        values: &Snapshot,
+    ) -> std::result::Result<(), ParamsError> {
+        if let Some(name) = values.keys().find(|name| !vars.contains_key(name)) {
+            return Err(ParamsError::Unknown { name: name.clone() });
+        }
+        for (name, var) in vars {
+            let tensor = values.get(*name).ok_or_else(|| ParamsError::Missing { name: (*name).clone() })?;
+            if tensor.dims() != var.dims() {
+                let (found, wanted) = (format!("{:?}", tensor.dims()), var.dims().to_vec());
+                return Err(ParamsError::Shape { name: (*name).clone(), found, wanted });
+            }
+        }
+        for (name, var) in vars {
+            self.place.take(&values[*name]).and_then(|t| var.set(&t)).map_err(ParamsError::Tensor)?;
+        }
+        Ok(())
+    }
+}
+
+fn copies<'a>(vars: impl Iterator<Item = (&'a String, &'a Var)>) -> Result<Snapshot> {
+    vars.map(|(name, var)| Ok((name.clone(), var.as_detached_tensor().copy()?))).collect()
 }
 
 /// Tensors as a safetensors file, with optional named text beside them.
@@ -206,6 +250,11 @@ impl<'a> Builder<'a> {
     /// A parameter of one axis, all `value`.
     pub fn constant(&mut self, name: &str, length: usize, value: f32) -> Result<Var> {
         self.add(name, vec![value; length], &[length], true)
+    }
+
+    /// A buffer, all `value`.
+    pub fn buffer_of(&mut self, name: &str, shape: &[usize], value: f32) -> Result<Var> {
+        self.add(name, vec![value; shape.iter().product()], shape, false)
     }
 
     /// A buffer of one axis, all `value`.

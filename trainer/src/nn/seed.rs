@@ -14,6 +14,10 @@ pub enum Purpose {
     Order = 3,
     /// Augmentation of one item.
     Draw = 4,
+    /// First centres of references.
+    References = 5,
+    /// Augmentation that is the same for every fold.
+    Kept = 6,
 }
 
 /// The generator for `purpose`, distinguished by two more numbers (for instance epoch and item).

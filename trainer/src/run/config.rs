@@ -3,8 +3,9 @@
 use crate::data::augment::AugmentConfig;
 use crate::data::coils::LabelledCoil;
 use crate::fit::FitConfig;
+use crate::kept::KeepConfig;
 use crate::nets::Input;
-use crate::nets::cnn::CnnConfig;
+use crate::nets::config::NetworkConfig;
 use crate::score::Costs;
 use anyhow::{Context, ensure};
 use coilsight_models::prepare::{Channel, Layout, PrepareSpec, SideValue, VERSION};
@@ -33,10 +34,13 @@ pub struct RunConfig {
     pub prepare: PrepareConfig,
     /// The network.
     #[serde(default)]
-    pub network: CnnConfig,
+    pub network: NetworkConfig,
     /// How it is trained.
     #[serde(default)]
     pub fit: FitConfig,
+    /// Whether what frozen stages give is kept on disk and used again.
+    #[serde(default)]
+    pub keep: Option<KeepConfig>,
     /// What is done to coils in training.
     #[serde(default)]
     pub augment: AugmentConfig,
@@ -134,6 +138,15 @@ impl RunConfig {
         ensure!((1..=16).contains(&self.members), "members is {}: give 1 to 16", self.members);
         let share = self.policy.review_share;
         ensure!((0.0..=0.5).contains(&share), "policy.review_share is {share}: give a share, 0 to 0.5");
+        if let Some(keep) = &self.keep {
+            ensure!(
+                self.network.freeze > 0,
+                "keep keeps what frozen stages give: set network.freeze, or leave it out"
+            );
+            ensure!((1..=1000).contains(&keep.draws), "keep.draws is {}: give 1 to 1000", keep.draws);
+            let budget = keep.budget_mib;
+            ensure!(budget <= 1 << 24, "keep.budget_mib is {budget}: give at most 16777216, 16 TiB");
+        }
         self.fit.check()?;
         self.augment.check()?;
         let spec = self.prepare.resolve(&[])?;

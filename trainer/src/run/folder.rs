@@ -1,7 +1,7 @@
 //! What lies where in a run's folder.
 
 use super::{RunConfig, RunRecord};
-use crate::nets::cnn::Cnn;
+use crate::nets::Network;
 use crate::nn::params;
 use anyhow::{Context, ensure};
 use coilsight_models::prepare::PrepareSpec;
@@ -73,9 +73,9 @@ impl RunFolder {
     }
 
     /// A trained network of the run.
-    pub fn network(&self, member: Member, spec: &PrepareSpec) -> anyhow::Result<Cnn> {
-        let file = self.member(member)?.join("model.safetensors");
-        let network = Cnn::new(self.config()?.network, RunConfig::input(spec), 0)?;
+    pub fn network(&self, member: Member, spec: &PrepareSpec) -> anyhow::Result<Network> {
+        let file = self.member(member)?.join("best.safetensors");
+        let network = Network::new(self.config()?.network, RunConfig::input(spec), 0)?;
         let size =
             std::fs::metadata(&file).with_context(|| format!("no network at {}", file.display()))?.len();
         ensure!(size <= params::MAX_FILE, "{} is too large for a network", file.display());

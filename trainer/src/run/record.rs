@@ -2,6 +2,7 @@
 
 use super::RunConfig;
 use crate::score::{Platt, Report};
+use crate::weights::{Loaded, Origin};
 use coilsight_models::prepare::PrepareSpec;
 use coilsight_models::verdict::Policy;
 use serde::{Deserialize, Serialize};
@@ -20,16 +21,22 @@ pub struct RunRecord {
     pub coils: usize,
     /// NOK coils among them.
     pub nok: usize,
-    /// Where the weights came from.
+    /// Where the weights came from, in words.
     pub weight_origin: String,
+    /// The same in parts.
+    pub weights: Origin,
+    /// What of them was loaded; absent for random ones.
+    pub loaded: Option<Loaded>,
     /// The contract with its numbers.
     pub prepare: PrepareSpec,
     /// From logit difference to probability, fitted on out-of-fold scores.
     pub calibration: Platt,
     /// Thresholds, chosen on out-of-fold scores.
     pub policy: Policy,
-    /// Trainable values of one network.
+    /// Learned values of one network, frozen ones included.
     pub parameters: usize,
+    /// Those that training moved.
+    pub trainable: usize,
     /// What the out-of-fold scores come to under the policy. The policy was chosen on these same scores.
     pub out_of_fold: Report,
 }

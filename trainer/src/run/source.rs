@@ -3,14 +3,26 @@
 use crate::data::augment::AugmentConfig;
 use crate::data::coils::LabelledCoil;
 use crate::fit::Source;
+use crate::kept::{AS_IT_IS, Draws};
 use coilsight_models::prepare::PrepareSpec;
 use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
 
-/// Coils through the contract, changed at every draw if `augment` says so.
+/// How coils are changed at every draw.
+#[derive(Clone, Copy)]
+pub struct Augmentation<'a> {
+    /// In which ways.
+    pub config: &'a AugmentConfig,
+    /// K ways for each coil, the same in all folds; a new one at every draw when absent.
+    pub draws: Option<Draws>,
+}
+
+/// Coils through the contract, changed at every draw if there is an augmentation.
 pub struct CoilSource<'a> {
     coils: Vec<&'a LabelledCoil>,
+    contents: Vec<[u8; 32]>,
     spec: &'a PrepareSpec,
-    augment: Option<&'a AugmentConfig>,
+    augmentation: Option<Augmentation<'a>>,
 }
 
 impl<'a> CoilSource<'a> {
@@ -18,9 +30,45 @@ impl<'a> CoilSource<'a> {
     pub fn new(
         coils: Vec<&'a LabelledCoil>,
         spec: &'a PrepareSpec,
-        augment: Option<&'a AugmentConfig>,
+        augmentation: Option<Augmentation<'a>>,
     ) -> Self {
-        Self { coils, spec, augment }
+        let contents = coils.iter().map(|coil| content(coil)).collect();
+        Self { coils, contents, spec, augmentation }
+    }
+
+    /// K, if every coil comes in K ways.
+    pub fn draws(&self) -> Option<Draws> {
+        self.augmentation.and_then(|augmentation| augmentation.draws)
+    }
+
+    /// SHA-256 of what an item's image and side vector follow from.
+    pub fn content(&self, item: usize) -> &[u8; 32] {
+        &self.contents[item]
+    }
+
+    /// Writes an item in one of its K ways, or as it is.
+    pub fn prepare(&self, item: usize, draw: u32, image: &mut [f32], side: &mut [f32]) {
+        let rng = self.draws().filter(|_| draw != AS_IT_IS);
+        self.write(item, rng.map(|draws| draws.generator(&self.contents[item], draw)).as_mut(), image, side);
+    }
+
+    fn write(&self, item: usize, rng: Option<&mut ChaCha8Rng>, image: &mut [f32], side: &mut [f32]) {
+        let coil = self.coils[item];
+        let prepared = match self.augmentation.zip(rng) {
+            None => self.spec.prepare(&coil.matrix, coil.order.as_ref()),
+            Some((augmentation, rng)) => {
+                let (matrix, order) = augmentation.config.draw(&coil.matrix, coil.order, coil.nok, rng);
+                self.spec.prepare(&matrix, order.as_ref())
+            }
+        };
+        // Channels first in the contract and in ONNX, channels last in the trainer.
+        let [channels, height, width] = self.spec.image_shape();
+        for (c, plane) in prepared.image.chunks_exact(height * width).enumerate() {
+            for (pixel, value) in plane.iter().enumerate() {
+                image[pixel * channels + c] = *value;
+            }
+        }
+        side.copy_from_slice(&prepared.side);
     }
 }
 
@@ -34,21 +82,19 @@ impl Source for CoilSource<'_> {
     }
 
     fn draw(&self, item: usize, _: usize, rng: &mut ChaCha8Rng, image: &mut [f32], side: &mut [f32]) {
-        let coil = self.coils[item];
-        let prepared = match self.augment {
-            None => self.spec.prepare(&coil.matrix, coil.order.as_ref()),
-            Some(augment) => {
-                let (matrix, order) = augment.draw(&coil.matrix, coil.order, coil.nok, rng);
-                self.spec.prepare(&matrix, order.as_ref())
-            }
-        };
-        // Channels first in the contract and in ONNX, channels last in the trainer.
-        let [channels, height, width] = self.spec.image_shape();
-        for (c, plane) in prepared.image.chunks_exact(height * width).enumerate() {
-            for (pixel, value) in plane.iter().enumerate() {
-                image[pixel * channels + c] = *value;
-            }
+        match self.draws() {
+            Some(draws) => self.prepare(item, draws.choose(rng), image, side),
+            None => self.write(item, Some(rng), image, side),
         }
-        side.copy_from_slice(&prepared.side);
     }
+}
+
+/// SHA-256 of a coil's matrix, order and label: what its image, its augmentation and its side vector follow from.
+fn content(coil: &LabelledCoil) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for plane in [coil.matrix.mean(), coil.matrix.std()] {
+        plane.iter().for_each(|v| hash.update(v.to_le_bytes()));
+    }
+    hash.update(format!("{:?} {}", coil.order, coil.nok));
+    hash.finalize().into()
 }

@@ -1,15 +1,16 @@
 //! The procedure: folds, out-of-fold scores, calibration and policy, then the final networks.
 
+use super::environment::Environment;
 use super::folder::{Member, RunFolder};
-use super::{CoilSource, RunConfig, RunRecord, policy};
-use crate::data::augment::AugmentConfig;
+use super::member::{self, Start, Training};
+use super::{RunConfig, RunRecord, policy};
 use crate::data::coils::{CoilSet, LabelledCoil};
 use crate::data::folds::stratified;
-use crate::fit::{EpochReport, Fit, FitConfig, Validation, predict};
+use crate::fit::EpochReport;
 use crate::nets::Model;
-use crate::nets::cnn::Cnn;
-use crate::score::{Bootstrap, Judged, Platt, Report, average_precision};
-use anyhow::{Context, bail};
+use crate::score::{Bootstrap, Judged, Platt, Report};
+use crate::weights::Loaded;
+use anyhow::bail;
 use coilsight_models::coil::Order;
 use coilsight_models::prepare::PrepareSpec;
 use coilsight_models::verdict::{Policy, Verdict, judge};
@@ -18,8 +19,15 @@ use std::ops::ControlFlow;
 
 /// Coils kept in the run to calibrate int8 on.
 const CALIBRATION_COILS: usize = 256;
-/// Of the training coils, one in this many is kept apart to stop early by; never the fold that is judged.
-const EARLY_STOP_PART: usize = 10;
+
+/// What a run tells of its way.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// An epoch is over.
+    Epoch(&'a EpochReport),
+    /// Coils that frozen stages have made ready, of how many.
+    Kept(usize, usize),
+}
 
 /// Trains a run, or goes on with one; `progress` sees every epoch and may break off.
 ///
@@ -29,13 +37,18 @@ pub fn train(
     set: &CoilSet,
     config: &RunConfig,
     folder: &RunFolder,
-    progress: &mut dyn FnMut(Member, &EpochReport) -> ControlFlow<()>,
+    progress: &mut dyn FnMut(Member, Progress) -> ControlFlow<()>,
 ) -> anyhow::Result<RunRecord> {
     let spec = config.prepare.resolve(&set.coils)?;
     let nok: Vec<bool> = set.coils.iter().map(|coil| coil.nok).collect();
     let folds = stratified(&nok, config.folds, config.seed);
     write_calibration_set(set, folder)?;
-    let mut run = Run { set, config, spec: &spec, folder, progress, parameters: 0 };
+    write_splits(set, &folds, folder)?;
+    let environment = Environment::of(&candle_core::Device::Cpu);
+    folder.write("environment.json", &serde_json::to_vec_pretty(&environment)?)?;
+    let start = Start::of(config)?;
+    let weight_origin = start.words(config);
+    let mut run = Run { set, config, spec: &spec, folder, progress, start, size: (0, 0), loaded: None };
 
     let mut margins = vec![Vec::with_capacity(config.members); set.coils.len()];
     for fold in 0..config.folds {
@@ -67,11 +80,14 @@ pub fn train(
         data_sha256: hex(&set.sha256()),
         coils: set.coils.len(),
         nok: set.nok(),
-        weight_origin: "random initialisation, trained on the set alone".into(),
+        weight_origin,
+        weights: run.start.origin,
+        loaded: run.loaded,
         prepare: spec.clone(),
         calibration,
         policy,
-        parameters: run.parameters,
+        parameters: run.size.0,
+        trainable: run.size.1,
         out_of_fold: Report::new(&judged, config.policy.costs.prevalence, Bootstrap::default()),
     };
     folder.write("run.json", &serde_json::to_vec_pretty(&record)?)?;
@@ -83,84 +99,37 @@ struct Run<'a> {
     config: &'a RunConfig,
     spec: &'a PrepareSpec,
     folder: &'a RunFolder,
-    progress: &'a mut dyn FnMut(Member, &EpochReport) -> ControlFlow<()>,
-    parameters: usize,
+    progress: &'a mut dyn FnMut(Member, Progress) -> ControlFlow<()>,
+    start: Start,
+    /// Learned values, and those that training moves.
+    size: (usize, usize),
+    loaded: Option<Loaded>,
 }
 
 impl Run<'_> {
     /// Trains a member on `seen` unless it is done, and gives the margins (logit NOK - logit OK) of `held`.
     fn margins(&mut self, member: Member, seen: &[usize], held: &[usize]) -> anyhow::Result<Vec<f64>> {
         let folder = self.folder.member(member)?;
-        let (done, weights) = (folder.join("margins.json"), folder.join("model.safetensors"));
         let seed = seed(self.config.seed, member);
-        let network = Cnn::new(self.config.network.clone(), RunConfig::input(self.spec), seed)?;
-        self.parameters = network.params().count();
-        if done.exists() {
-            let text = std::fs::read(&done).with_context(|| format!("cannot read {}", done.display()))?;
-            return serde_json::from_slice(&text).with_context(|| format!("{} is damaged", done.display()));
+        let (network, loaded) = self.start.network(self.config, self.spec, seed)?;
+        self.size = (network.params().count(), network.params().trainable());
+        self.loaded = loaded;
+        if let Some(margins) = member::found(&folder)? {
+            return Ok(margins);
         }
-        self.fit(&network, member, seed, seen, &folder)?;
-        let held = source(self.set, self.spec, held, None);
-        let found = if crate::fit::Source::is_empty(&held) {
-            Vec::new()
-        } else {
-            let logits = predict(&network, &held, seed)?.logits;
-            logits.iter().map(|[ok, nok]| f64::from(*nok) - f64::from(*ok)).collect()
+        let run = self.folder.path();
+        let training = Training { config: self.config, spec: self.spec, run, folder: &folder, seed };
+        let coils = |of: &[usize]| of.iter().map(|i| &self.set.coils[*i]).collect::<Vec<_>>();
+        let progress = std::cell::RefCell::new(&mut *self.progress);
+        let mut observer = |report: &EpochReport| (progress.borrow_mut())(member, Progress::Epoch(report));
+        let mut keeping = |done, of| {
+            // What is kept stays: breaking off waits for the next epoch.
+            let _ = (progress.borrow_mut())(member, Progress::Kept(done, of));
         };
-        super::folder::write_whole(&weights, &network.params().to_bytes()?)?;
-        // Last, for it says that the member is done.
-        super::folder::write_whole(&done, &serde_json::to_vec(&found)?)?;
+        let found = training.run(&network, &coils(seen), &coils(held), &mut observer, &mut keeping)?;
+        member::write(&network, &folder, &found)?;
         Ok(found)
     }
-
-    fn fit(
-        &mut self,
-        network: &Cnn,
-        member: Member,
-        seed: u64,
-        seen: &[usize],
-        folder: &std::path::Path,
-    ) -> anyhow::Result<()> {
-        let config = FitConfig { seed, ..self.config.fit.clone() };
-        let (kept_apart, learned): (Vec<usize>, Vec<usize>) = if config.early_stop.is_some() {
-            let nok: Vec<bool> = seen.iter().map(|i| self.set.coils[*i].nok).collect();
-            let parts = stratified(&nok, EARLY_STOP_PART, seed);
-            let (apart, learned): (Vec<usize>, Vec<usize>) = (0..seen.len()).partition(|i| parts[*i] == 0);
-            let items = |of: Vec<usize>| of.into_iter().map(|i| seen[i]).collect();
-            (items(apart), items(learned))
-        } else {
-            (Vec::new(), seen.to_vec())
-        };
-        let (set, spec) = (self.set, self.spec);
-        let learned = source(set, spec, &learned, Some(&self.config.augment));
-        let apart = source(set, spec, &kept_apart, None);
-        let measure = |found: &Validation| {
-            let nok: Vec<bool> = found.labels.iter().map(|label| *label == 1).collect();
-            average_precision(&nok, &found.scores()).unwrap_or(f64::NAN)
-        };
-        let mut observer = |report: &EpochReport| (self.progress)(member, report);
-        let fit = Fit {
-            config: &config,
-            train: &learned,
-            validation: (!kept_apart.is_empty()).then_some(&apart as &dyn crate::fit::Source),
-            measure: &measure,
-            folder: Some(folder),
-            observer: &mut observer,
-        };
-        if fit.run(network)?.broken_off {
-            bail!("broken off; the same command goes on from here");
-        }
-        Ok(())
-    }
-}
-
-fn source<'a>(
-    set: &'a CoilSet,
-    spec: &'a PrepareSpec,
-    items: &[usize],
-    augment: Option<&'a AugmentConfig>,
-) -> CoilSource<'a> {
-    CoilSource::new(items.iter().map(|i| &set.coils[*i]).collect(), spec, augment)
 }
 
 /// Members differ in their seed alone.
@@ -197,6 +166,14 @@ fn judged(coil: &LabelledCoil, p_nok: f64, policy: &Policy) -> Judged {
         review: judgement.verdict == Verdict::Review,
         ..plain(coil, p_nok)
     }
+}
+
+fn write_splits(set: &CoilSet, folds: &[usize], folder: &RunFolder) -> anyhow::Result<()> {
+    let mut text = String::from("coil_id,fold\n");
+    for (coil, fold) in set.coils.iter().zip(folds) {
+        writeln!(text, "{},{fold}", coil.id)?;
+    }
+    folder.write("splits.csv", text.as_bytes())
 }
 
 fn write_oof(
