@@ -15,3 +15,4 @@ pub mod release;
 pub mod run;
 pub mod score;
 pub mod simulate;
+pub mod weights;

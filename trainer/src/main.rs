@@ -22,6 +22,7 @@ enum Command {
     Keygen(cmd::keygen::KeygenArgs),
     Parity(cmd::parity::ParityArgs),
     Simulate(cmd::simulate::SimulateArgs),
+    Weights(cmd::weights::WeightsArgs),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Keygen(args) => cmd::keygen::run(&args),
         Command::Parity(args) => cmd::parity::run(&args),
         Command::Simulate(args) => cmd::simulate::run(&args),
+        Command::Weights(args) => cmd::weights::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

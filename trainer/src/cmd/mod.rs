@@ -6,3 +6,4 @@ pub mod keygen;
 pub mod parity;
 pub mod simulate;
 pub mod train;
+pub mod weights;
