@@ -49,7 +49,7 @@ pub struct Loaded {
 
 /// Loads every tensor of the network that the checkpoint has; on an error nothing has changed.
 pub fn load(params: &Params, checkpoint: &Checkpoint, rules: &Rules) -> Result<Loaded, WeightsError> {
-    let places: BTreeMap<&String, &Var> = params.vars().iter().chain(params.buffers()).collect();
+    let places: BTreeMap<&String, &Var> = params.all().collect();
     let head_of = |name: &str| rules.heads.iter().position(|head| name.starts_with(head));
     let mut loaded = Loaded::default();
     let mut found = BTreeMap::new();
