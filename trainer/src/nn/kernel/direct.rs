@@ -14,9 +14,6 @@ use panels::Panels;
 use plan::Plan;
 use std::ops::Range;
 
-/// Pixels over which weight gradients are summed in registers: what is read for them stays in the first-level cache.
-const BLOCK: usize = 256;
-
 /// A whole number of register tiles of taps, whatever the number of channels.
 const TAPS: usize = 24;
 
@@ -105,37 +102,63 @@ impl<'a> Images<'a> {
         assert_eq!(dy.len(), self.count * plan.image.1 * plan.channels.1, "gradient");
         assert_eq!(dw.len(), kernel.0 * kernel.1 * plan.channels.0 * plan.channels.1, "weights");
         assert!(out.end <= plan.channels.1, "channels");
+        let whole = kernel.1 * plan.channels.0;
+        // Pieces are whole numbers of register tiles.
+        let piece = whole.div_ceil(part.1).next_multiple_of(TAPS);
+        let mut turned =
+            vec![0.0; if turns(whole, piece, out.len()) { kernel.0 * whole * out.len() } else { 0 }];
         for class in &plan.classes {
             let (rows, columns) = class.taps;
             assert!(class.tap.0 + rows <= kernel.0 && class.tap.1 + columns <= kernel.1, "taps");
             // Parts are cut from the kernel's whole row, not from a class's: classes cover different taps, and parts of
-            // theirs would overlap. Pieces are whole numbers of register tiles.
-            let (whole, skipped) = (kernel.1 * plan.channels.0, class.tap.1 * plan.channels.0);
-            let piece = whole.div_ceil(part.1).next_multiple_of(TAPS);
+            // theirs would overlap.
+            let skipped = class.tap.1 * plan.channels.0;
             let (first, last) = (skipped, skipped + columns * plan.channels.0);
             let mine = (part.0 * piece).clamp(first, last)..((part.0 + 1) * piece).clamp(first, last);
-            for y in 0..rows {
-                let at = Taps {
-                    from: y * plan.row + mine.start - skipped,
-                    to: (class.tap.0 + y) * whole + mine.start,
-                    count: mine.len(),
-                };
-                #[cfg(target_arch = "x86_64")]
-                for pixels in class.of(self.count).chunks(BLOCK) {
-                    // SAFETY: the processor has AVX-512; pixels lie within the images, with the class's taps around
-                    // them, and within `dy`; rows of taps and channels lie within `dw`; the caller answers for the rest.
-                    unsafe { avx512::weight_gradient(plan, pixels, self.values, dy, out, &at, dw.pointer()) };
+            let taps = Taps {
+                from: mine.start - skipped,
+                to: class.tap.0 * whole + mine.start,
+                rows,
+                row: whole,
+                count: mine.len(),
+            };
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the processor has AVX-512; pixels lie within the images, with the class's taps around them, and
+            // within `dy`; taps and channels lie within `dw`; the caller answers for the rest.
+            unsafe {
+                let pixels = class.of(self.count);
+                let to = (dw.pointer(), (!turned.is_empty()).then_some(turned.as_mut_slice()));
+                avx512::gradient::add(plan, pixels, (self.values, dy), out, &taps, to);
+            }
+        }
+        let mine = (part.0 * piece).min(whole)..((part.0 + 1) * piece).min(whole);
+        for (channel, sums) in out.clone().zip(turned.chunks_exact((kernel.0 * whole).max(1))) {
+            for row in 0..kernel.0 {
+                for tap in mine.clone() {
+                    let at = row * whole + tap;
+                    // SAFETY: a tap of this part and one of these channels, which `dw` holds and nobody else uses.
+                    unsafe { *dw.pointer().add(at * plan.channels.1 + channel) += sums[at] };
                 }
             }
         }
     }
 }
 
-/// Values next to each other in a row of taps: where they lie from a pixel's window on, where in a column of the weight
-/// gradient, and how many.
+/// Whether weight gradients are summed with taps next to each other.
+fn turns(whole: usize, piece: usize, channels: usize) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return avx512::gradient::turns(piece.min(whole), channels);
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Taps next to each other in some rows of a window: where the first lies from a pixel's window on, which of all taps it is,
+/// taps from a row to the next, and how many there are in each.
 struct Taps {
     from: usize,
     to: usize,
+    rows: usize,
+    row: usize,
     count: usize,
 }
 

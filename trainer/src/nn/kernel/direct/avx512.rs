@@ -1,11 +1,10 @@
 //! The AVX-512 part of [`super`]: tiles of sums that stay in registers.
 
-use super::Taps;
 use super::panels::LANES;
 use super::plan::{Class, Pixel, Plan};
 use std::arch::x86_64::{
-    __m512, __mmask16, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
-    _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    __m512, __mmask16, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_set1_ps,
+    _mm512_setzero_ps,
 };
 use std::ops::Range;
 
@@ -25,6 +24,8 @@ macro_rules! unrolled {
         })*
     };
 }
+
+pub mod gradient;
 
 /// One bit for each of `lanes` channels, 16 to a register.
 fn masks<const R: usize>(lanes: usize) -> [__mmask16; R] {
@@ -170,102 +171,5 @@ unsafe fn step<const R: usize, const U: usize, const P: usize>(
                 unrolled!(L < R <= 4, { sums[N][L] = _mm512_fmadd_ps(x, w[K][L], sums[N][L]) });
             });
         });
-    }
-}
-
-/// # Safety
-/// AVX-512F; `x` holds the pixels' windows with these taps, `dy` the pixels, `dw` the channels `out` of these taps, and nobody else
-/// uses those.
-#[target_feature(enable = "avx512f")]
-pub unsafe fn weight_gradient(
-    plan: &Plan,
-    pixels: &[Pixel],
-    x: &[f32],
-    dy: &[f32],
-    out: &Range<usize>,
-    taps: &Taps,
-    dw: *mut f32,
-) {
-    let sum = Outer {
-        pixels,
-        x: x.as_ptr().wrapping_add(taps.from),
-        dy: dy.as_ptr().wrapping_add(out.start),
-        dw: dw.wrapping_add(taps.to * plan.channels.1 + out.start),
-        stride: plan.channels.1,
-        lanes: out.len(),
-    };
-    // SAFETY: the caller's promise.
-    unsafe {
-        match out.len().div_ceil(LANES) {
-            1 => sum.taps::<1, 24>(taps.count),
-            2 => sum.taps::<2, 12>(taps.count),
-            _ => sum.taps::<3, 8>(taps.count),
-        }
-    }
-}
-
-/// A sum over pixels of what each reads times its gradient.
-struct Outer<'a> {
-    pixels: &'a [Pixel],
-    x: *const f32,
-    dy: *const f32,
-    dw: *mut f32,
-    /// Values from a pixel of `dy` or a tap of `dw` to the next, and how many are used.
-    stride: usize,
-    lanes: usize,
-}
-
-impl Outer<'_> {
-    /// All taps, T at a time.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn taps<const R: usize, const T: usize>(&self, count: usize) {
-        let mut j = 0;
-        // SAFETY: j and the taps of each call stay within `count`.
-        unsafe {
-            while j + T <= count {
-                self.tile::<R, T>(j);
-                j += T;
-            }
-            while j + 8 <= count {
-                self.tile::<R, 8>(j);
-                j += 8;
-            }
-            while j + 3 <= count {
-                self.tile::<R, 3>(j);
-                j += 3;
-            }
-            while j < count {
-                self.tile::<R, 1>(j);
-                j += 1;
-            }
-        }
-    }
-
-    /// T taps from tap j on.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn tile<const R: usize, const T: usize>(&self, j: usize) {
-        let masks = masks::<R>(self.lanes);
-        let mut sums: [[__m512; R]; T] = [[_mm512_setzero_ps(); R]; T];
-        // SAFETY: taps lie within the windows, pixels within `dy`, and lanes let through within the channels.
-        unsafe {
-            for pixel in self.pixels {
-                let dy = self.dy.add(pixel.to as usize * self.stride);
-                let d: [__m512; R] =
-                    std::array::from_fn(|r| _mm512_maskz_loadu_ps(masks[r], dy.add(LANES * r)));
-                let x = self.x.add(pixel.from as usize + j);
-                unrolled!(N < T, {
-                    let x = _mm512_set1_ps(*x.add(N));
-                    unrolled!(L < R <= 4, { sums[N][L] = _mm512_fmadd_ps(x, d[L], sums[N][L]) });
-                });
-            }
-            for (t, sums) in sums.iter().enumerate() {
-                let row = self.dw.add((j + t) * self.stride);
-                for r in 0..R {
-                    let to = row.add(LANES * r);
-                    let old = _mm512_maskz_loadu_ps(masks[r], to);
-                    _mm512_mask_storeu_ps(to, masks[r], _mm512_add_ps(sums[r], old));
-                }
-            }
-        }
     }
 }
