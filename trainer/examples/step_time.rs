@@ -1,83 +1,78 @@
-//! Milliseconds per training step of the default network on coils: `step_time [BATCH] [THREADS]...`.
+//! A training step of the benchmark's workloads in our networks, one JSON line: `step_time WORKLOAD [STEPS] [SECONDS]`.
+//!
+//! `trainer/bench/run` calls it beside candle and PyTorch.
+
+#[path = "step/measure.rs"]
+mod measure;
 
 use candle_core::{Device, Tensor};
-use coilsight_trainer::fit::{AdamW, AdamWConfig, cross_entropy};
+use coilsight_trainer::export::folded::{GlobalPool, Sides};
+use coilsight_trainer::fit::{AdamW, AdamWConfig, LossConfig};
 use coilsight_trainer::nets::cnn::CnnConfig;
-use coilsight_trainer::nets::{Input, Model, Network};
+use coilsight_trainer::nets::config::{BackboneConfig, NetworkConfig, SiameseConfig};
+use coilsight_trainer::nets::head::HeadConfig;
+use coilsight_trainer::nets::yolov8_cls::Scale;
+use coilsight_trainer::nets::{Input, Kept, Model, Network};
 use coilsight_trainer::nn::Pass;
 use coilsight_trainer::nn::seed::{Purpose, generator};
-use std::time::Instant;
+use measure::BATCH;
 
-/// Steps measured.
-const STEPS: usize = 20;
+const WORKLOADS: [&str; 5] = ["siamese", "cnn", "yolov8s-7", "yolov8n", "efficientnet-lite0"];
 
-/// Processor time of this process so far, in steps of 10 ms: what a busy machine does not distort as much as the clock.
-fn processor_seconds() -> anyhow::Result<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
-    Ok((ticks(11) + ticks(12)) / 100.0)
+/// Values between -1 and 1 that repeat.
+fn noise(shape: &[usize]) -> candle_core::Result<Tensor> {
+    let count: usize = shape.iter().product();
+    let values = (0..count).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect();
+    Tensor::from_vec::<_, f32>(values, shape, &Device::Cpu)
+}
+
+fn yolo(size: Scale, freeze: usize) -> NetworkConfig {
+    let backbone = BackboneConfig::Yolov8Cls { size, sides: Sides::Image, head: HeadConfig::default() };
+    NetworkConfig { backbone, freeze, ..NetworkConfig::default() }
+}
+
+/// The network of a workload and what it is given, as in `trainer/bench/steps.py`.
+fn network(workload: &str) -> anyhow::Result<Network> {
+    let coil = Input { height: 264, width: 18, channels: 3, side: 0 };
+    let (config, input) = match workload {
+        "siamese" => {
+            let head =
+                HeadConfig { features: vec![GlobalPool::Avg, GlobalPool::Max], ..HeadConfig::default() };
+            let backbone = BackboneConfig::Cnn(CnnConfig { head, ..CnnConfig::default() });
+            let siamese = Some(SiameseConfig::default());
+            (NetworkConfig { backbone, siamese, ..NetworkConfig::default() }, Input { channels: 1, ..coil })
+        }
+        "cnn" => (CnnConfig::default().into(), Input { side: 4, ..coil }),
+        "yolov8s-7" => (yolo(Scale::S, 7), coil),
+        "yolov8n" => (yolo(Scale::N, 0), coil),
+        _ => {
+            let head = HeadConfig::default();
+            let backbone = BackboneConfig::EfficientnetLite { size: 0, sides: Sides::Image, head };
+            (NetworkConfig { backbone, ..NetworkConfig::default() }, coil)
+        }
+    };
+    Ok(Network::new(config, input, 1)?)
 }
 
 fn main() -> anyhow::Result<()> {
-    let numbers: Vec<usize> = std::env::args().skip(1).map(|a| a.parse()).collect::<Result<_, _>>()?;
-    let batch = numbers.first().copied().unwrap_or(64);
-    let threads = if numbers.len() > 1 { &numbers[1..] } else { &[1, 2] };
-    for &threads in threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        pool.install(|| measure(batch, threads))?;
-    }
-    Ok(())
-}
-
-fn measure(batch: usize, threads: usize) -> anyhow::Result<()> {
-    let input = Input { height: 264, width: 18, channels: 3, side: 4 };
-    let net = Network::new(CnnConfig::default().into(), input, 1)?;
-    let mut adam = AdamW::new(AdamWConfig::default(), net.params())?;
-    let count = batch * input.height * input.width * input.channels;
-    let values = (0..count).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect();
-    let shape = (batch, input.height, input.width, input.channels);
-    let image = Tensor::from_vec::<_, f32>(values, shape, &Device::Cpu)?;
-    let side = Tensor::zeros((batch, 4), candle_core::DType::F32, &Device::Cpu)?;
+    let arguments = measure::arguments(&WORKLOADS)?;
+    let base = measure::base_mib()?;
+    let whole = network(&arguments.workload)?;
+    let kept = Kept(&whole);
+    let net: &dyn Model = if arguments.workload == "yolov8s-7" { &kept } else { &whole };
+    let (batch, note) = match arguments.workload.as_str() {
+        "siamese" => (2 * BATCH, "the loss is over all pairs of the 64 images"),
+        _ => (BATCH, ""),
+    };
+    let Input { height, width, channels, side } = net.input();
+    let (image, side) = (noise(&[batch, height, width, channels])?, noise(&[batch, side])?);
     let labels: Vec<usize> = (0..batch).map(|i| i % 2).collect();
-    let mut rng = generator(1, Purpose::Dropout, 0, 0);
-    let (mut forward, mut backward, mut update, mut evaluate) = (f64::MAX, f64::MAX, f64::MAX, f64::MAX);
-    let mut whole = Vec::new();
-    let mut processor = 0.0;
-    for _ in 0..STEPS {
-        let before = processor_seconds()?;
-        let start = Instant::now();
-        let loss = cross_entropy(
-            &net.forward(&image, &side, &mut Pass::Train(&mut rng))?,
-            &labels,
-            &[1.0, 1.0],
-            0.0,
-        )?;
-        let after_forward = start.elapsed().as_secs_f64();
+    let mut adam = AdamW::new(AdamWConfig::default(), net.params())?;
+    let (mut rng, config) = (generator(1, Purpose::Dropout, 0, 0), LossConfig::default());
+    measure::report("ours", &arguments, base, note, || {
+        let loss = net.loss((&image, &side), &labels, &config, &mut Pass::Train(&mut rng))?;
         let grads = loss.backward()?;
-        let after_backward = start.elapsed().as_secs_f64();
         adam.step(net.params(), &grads, 1.0)?;
-        drop((loss, grads));
-        let total = start.elapsed().as_secs_f64();
-        forward = forward.min(after_forward);
-        backward = backward.min(after_backward - after_forward);
-        update = update.min(total - after_backward);
-        whole.push(total);
-        processor += processor_seconds()? - before;
-        let start = Instant::now();
-        net.forward(&image, &side, &mut Pass::Eval)?;
-        evaluate = evaluate.min(start.elapsed().as_secs_f64());
-    }
-    whole.sort_by(f64::total_cmp);
-    println!(
-        "{threads} threads, batch {batch}: step {:.1} ms at best, {:.1} in the middle, {:.1} of processor time (forward {:.1}, backward {:.1}, update {:.1}); evaluation {:.1}",
-        whole[0] * 1e3,
-        whole[whole.len() / 2] * 1e3,
-        processor / STEPS as f64 * 1e3,
-        forward * 1e3,
-        backward * 1e3,
-        update * 1e3,
-        evaluate * 1e3
-    );
-    Ok(())
+        Ok(loss.to_scalar::<f32>()?)
+    })
 }
