@@ -1,5 +1,6 @@
 //! An exponential moving average of the weights, evaluated in place of the weights themselves.
 
+use super::in_place::follow;
 use crate::nn::params::{Params, Snapshot};
 use candle_core::Result;
 
@@ -27,7 +28,7 @@ impl Ema {
         let decay = self.decay.min((1.0 + step as f64) / (10.0 + step as f64));
         for (name, var) in params.moving() {
             if let Some(average) = self.averages.get_mut(name) {
-                *average = ((&*average * decay)? + (var.as_detached_tensor() * (1.0 - decay))?)?;
+                follow(average, &var.as_detached_tensor(), decay, false)?;
             }
         }
         Ok(())

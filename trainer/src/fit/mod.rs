@@ -4,6 +4,7 @@ mod config;
 mod early_stop;
 mod ema;
 mod error;
+mod in_place;
 mod loss;
 mod optimizer;
 mod predict;

@@ -1,6 +1,7 @@
 //! AdamW: adaptive moments with decoupled weight decay (I. Loshchilov, F. Hutter, ICLR 2019).
 
 use super::FitError;
+use super::in_place::{Step, follow, step};
 use crate::nn::params::Params;
 use candle_core::{Result, Tensor, Var, backprop::GradStore};
 use serde::{Deserialize, Serialize};
@@ -80,12 +81,11 @@ impl AdamW {
         for (name, (mean, square)) in &mut self.moments {
             let var = &params.vars()[name];
             let Some(grad) = grads.get(var) else { continue };
-            *mean = ((&*mean * beta1)? + (grad * (1.0 - beta1))?)?;
-            *square = ((&*square * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
-            let denominator = ((&*square / correct2)?.sqrt()? + epsilon)?;
-            let change = ((&*mean * (rate / correct1))? / denominator)?;
+            follow(mean, grad, beta1, false)?;
+            follow(square, grad, beta2, true)?;
             let decay = if var.rank() > 1 { rate * weight_decay } else { 0.0 };
-            var.set(&((var.as_detached_tensor() * (1.0 - decay))? - change)?)?;
+            let (keep, rate) = (1.0 - decay, rate / correct1);
+            step(var, mean, square, Step { keep, rate, correction: correct2, epsilon })?;
         }
         Ok(())
     }

@@ -90,4 +90,4 @@ pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, WeightsError
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

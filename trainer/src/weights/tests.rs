@@ -55,7 +55,7 @@ pub(super) fn expected(name: &str, checkpoint: &Checkpoint) {
 }
 
 /// Says that a test is skipped, in the way that `./test` repeats at its end.
-fn skip(test: &str, why: &str) {
+pub(crate) fn skip(test: &str, why: &str) {
     let line = format!("SKIPPED {test}: {why}\n");
     eprint!("{line}");
     if let Some(path) = std::env::var_os("COILSIGHT_SKIPPED") {

@@ -314,3 +314,39 @@ fn our_own_networks_agree_with_pytorch_in_both_float_types() {
     let surface = NetworkConfig { backbone, siamese: siamese(5), ..NetworkConfig::default() };
     check("surface-formula", &surface, 2, plain, &[F32]);
 }
+
+/// Genuine weights, if they are here.
+fn genuine(network: &str, config: &NetworkConfig, file: Option<PathBuf>, why: &str) {
+    let Some(file) = file else {
+        crate::weights::tests::skip(&format!("{network} with genuine weights against PyTorch"), why);
+        return;
+    };
+    let checkpoint = crate::weights::Checkpoint::read(&file).expect("a checkpoint");
+    let last = config.backbone.last_layer(false);
+    let classes = checkpoint.tensors[&format!("{last}.weight")].dims()[0];
+    let load = |net: &Network| {
+        let rules = crate::weights::Rules { heads: &[] };
+        let loaded = crate::weights::load(net.params(), &checkpoint, &rules).expect("loaded");
+        assert_eq!(loaded.tensors, net.params().all().count(), "{loaded}");
+        assert!(loaded.unused.is_empty() && loaded.replaced.is_empty(), "{loaded}");
+    };
+    check(network, config, classes, load, &[F32]);
+}
+
+#[test]
+fn yolov8n_with_genuine_weights_agrees_with_pytorch() {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let data = std::env::var_os("COILSIGHT_DATA").map_or_else(beside, PathBuf::from);
+    let file = Some(data.join("weights/yolov8n-cls-leaf.pt")).filter(|path| path.is_file());
+    let why = "there is no weights/yolov8n-cls-leaf.pt in COILSIGHT_DATA or ../shared/data";
+    genuine("yolov8n-cls-leaf", &yolov8(Scale::N), file, why);
+}
+
+#[test]
+fn efficientnet_lite0_with_genuine_weights_agrees_with_pytorch() {
+    let entry = crate::weights::catalogue::Entry::find("efficientnet-lite0").expect("in the catalogue");
+    let cache = crate::weights::Cache::locate(|name| std::env::var_os(name)).expect("a cache");
+    let file = cache.find(entry.package().expect("a package"));
+    let why = "they are not here; coilsight-trainer weights fetch efficientnet-lite0";
+    genuine("efficientnet-lite0", &lite(0), file, why);
+}

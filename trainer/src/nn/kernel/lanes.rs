@@ -183,6 +183,28 @@ dispatched! {
     }
 }
 
+dispatched! {
+    /// Moves averages towards values, or towards their squares.
+    pub fn follow(averages: &mut [f32], values: &[f32], decay: f32, squared: bool) {
+        let rest = 1.0 - decay;
+        if squared {
+            averages.iter_mut().zip(values).for_each(|(a, v)| *a = decay * *a + rest * (v * v));
+        } else {
+            averages.iter_mut().zip(values).for_each(|(a, v)| *a = decay * *a + rest * v);
+        }
+    }
+}
+
+dispatched! {
+    /// `value = keep * value - rate * mean / (sqrt(square * correction) + epsilon)`.
+    pub fn adam(values: &mut [f32], means: &[f32], squares: &[f32], factors: [f32; 4]) {
+        let [keep, rate, correction, epsilon] = factors;
+        for ((value, mean), square) in values.iter_mut().zip(means).zip(squares) {
+            *value = keep * *value - rate * mean / ((square * correction).sqrt() + epsilon);
+        }
+    }
+}
+
 /// `dy` times the derivative; chosen, not multiplied, where the derivative is 0 or 1, so that a NaN there stays out.
 #[inline(always)]
 fn through(act: Activation, z: f32, dy: f32) -> f32 {
