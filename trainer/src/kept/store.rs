@@ -61,6 +61,9 @@ pub enum StoreError {
     },
 }
 
+/// Where the row of a (content, draw) lies, and its checksum.
+type Found = HashMap<([u8; 32], u32), (usize, u32)>;
+
 /// Rows under one key.
 #[derive(Debug)]
 pub struct Store {
@@ -71,7 +74,7 @@ pub struct Store {
     room: usize,
     rows: File,
     index: File,
-    found: HashMap<([u8; 32], u32), (usize, u32)>,
+    found: Found,
     map: Option<Mmap>,
     /// Held as long as the store is open.
     _lock: File,
@@ -81,7 +84,7 @@ impl Store {
     /// Opens or makes the rows of `key`, each of `length` values; makes room by removing what other keys keep, the least
     /// recently used first.
     pub fn open(keep: &KeepConfig, folder: &Path, key: Key, length: usize) -> Result<Self, StoreError> {
-        let name: String = key.0.iter().take(16).map(|b| format!("{b:02x}")).collect();
+        let name = crate::run::hex(&key.0[..16]);
         let own = folder.join(name);
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -126,7 +129,7 @@ impl Store {
         let (mut bytes, mut records) = (Vec::with_capacity(4 * count * self.length), Vec::new());
         for ((content, draw), row) in of.iter().zip(values.chunks_exact(self.length)).take(count) {
             let at = bytes.len();
-            row.iter().for_each(|v| bytes.extend(v.to_le_bytes()));
+            bytes.extend(row.iter().flat_map(|v| v.to_le_bytes()));
             let sum = crc32fast::hash(&bytes[at..]);
             records.extend(content.iter().copied().chain(draw.to_le_bytes()).chain(sum.to_le_bytes()));
             let next = self.found.len();
@@ -167,11 +170,7 @@ impl Store {
 }
 
 /// Reads the index, cuts both files to what both hold, and leaves them at their ends.
-fn recover(
-    rows: &mut File,
-    index: &mut File,
-    length: usize,
-) -> std::io::Result<HashMap<([u8; 32], u32), (usize, u32)>> {
+fn recover(rows: &mut File, index: &mut File, length: usize) -> std::io::Result<Found> {
     let whole = rows.metadata()?.len() / (4 * length.max(1)) as u64;
     let count = (index.metadata()?.len() / RECORD as u64).min(whole).min(MOST);
     let mut records = vec![0; count as usize * RECORD];

@@ -129,8 +129,8 @@ impl Network {
         self.head.forward(features, (self.input.side > 0).then_some(side), pass)
     }
 
-    fn logits(&self, outputs: Tensor, pass: &Pass) -> Result<Tensor> {
-        self.siamese.as_ref().map_or(Ok(outputs.clone()), |siamese| siamese.logits(&outputs, pass))
+    fn logits(&self, outputs: &Tensor, pass: &Pass) -> Result<Tensor> {
+        self.siamese.as_ref().map_or(Ok(outputs.clone()), |siamese| siamese.logits(outputs, pass))
     }
 
     fn loss_of(
@@ -150,7 +150,7 @@ impl Network {
 impl Model for Network {
     fn forward(&self, image: &Tensor, side: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         let outputs = self.outputs(image, side, pass)?;
-        self.logits(outputs, pass)
+        self.logits(&outputs, pass)
     }
 
     fn loss(
@@ -194,7 +194,7 @@ impl Kept<'_> {
 impl Model for Kept<'_> {
     fn forward(&self, kept: &Tensor, side: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         let outputs = self.outputs(kept, side, pass)?;
-        self.0.logits(outputs, pass)
+        self.0.logits(&outputs, pass)
     }
 
     fn loss(

@@ -80,12 +80,10 @@ fn moved(config: &NetworkConfig, input: Input) -> (Network, Tensor, Tensor) {
     net.loss((&image, &side), &labels, &crate::fit::LossConfig::default(), &mut Pass::Train(&mut rng))
         .expect("a step");
     for (i, (name, var)) in net.params().moving().enumerate() {
-        if name.contains("norm") || name.contains("bn") || name.starts_with("skip") {
-            if let Some(t) =
-                (!name.contains("running")).then(|| (values(var.shape().clone(), i) * 0.2).expect("values"))
-            {
-                var.set(&(var.as_detached_tensor() + t).expect("sum")).expect("set");
-            }
+        let norm = (name.contains("norm") || name.contains("bn")) && !name.contains("running");
+        if norm || name.starts_with("skip") {
+            let t = (values(var.shape().clone(), i) * 0.2).expect("values");
+            var.set(&(var.as_detached_tensor() + t).expect("sum")).expect("set");
         }
     }
     if let Some(found) = net.embed(&image, &side).expect("embeddings") {

@@ -93,7 +93,9 @@ impl Source for CoilSource<'_> {
 fn content(coil: &LabelledCoil) -> [u8; 32] {
     let mut hash = Sha256::new();
     for plane in [coil.matrix.mean(), coil.matrix.std()] {
-        plane.iter().for_each(|v| hash.update(v.to_le_bytes()));
+        for v in plane {
+            hash.update(v.to_le_bytes());
+        }
     }
     hash.update(format!("{:?} {}", coil.order, coil.nok));
     hash.finalize().into()

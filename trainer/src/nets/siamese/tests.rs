@@ -34,7 +34,7 @@ fn the_loss_agrees_with_hand_worked_numbers_and_stays_finite() {
     // Odds 3 to 1: a match costs ln 4/3, a pair of two classes ln 4.
     let (match_, apart) = ((4.0f32 / 3.0).ln(), 4.0f32.ln());
     let z = 3.0f32.ln();
-    assert!((loss(z, &[0, 0, 1, 1]) - (match_ + apart) / 2.0).abs() < 1e-6);
+    assert!((loss(z, &[0, 0, 1, 1]) - f32::midpoint(match_, apart)).abs() < 1e-6);
     assert!((loss(z, &[0, 0, 1]) - (match_ + 2.0 * apart) / 3.0).abs() < 1e-6);
     assert!((loss(z, &[1, 1]) - match_).abs() < 1e-6);
     assert_eq!(loss(1e4, &[0, 1]), 1e4);
