@@ -17,6 +17,10 @@ use coilsight_trainer::nn::Pass;
 use coilsight_trainer::nn::seed::{Purpose, generator};
 use measure::BATCH;
 
+/// As the trainer itself has it.
+#[global_allocator]
+static ALLOCATOR: coilsight_trainer::allocator::Keeping = coilsight_trainer::allocator::Keeping::new(1 << 30);
+
 const WORKLOADS: [&str; 5] = ["siamese", "cnn", "yolov8s-7", "yolov8n", "efficientnet-lite0"];
 
 /// Values between -1 and 1 that repeat.

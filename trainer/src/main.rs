@@ -5,6 +5,10 @@ use coilsight_trainer::cmd;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
+/// Keeps up to a gibibyte for the next training step.
+#[global_allocator]
+static ALLOCATOR: coilsight_trainer::allocator::Keeping = coilsight_trainer::allocator::Keeping::new(1 << 30);
+
 /// Trains, evaluates, exports and signs the models that judge steel coils at the line.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
