@@ -17,7 +17,12 @@ prepare:
     - { signal: deviation, shift: 0.05, scale: 10, low: -3, high: 3 }
     - { signal: spread, shift: 0.018, scale: 80, low: -1, high: 4 }
   side: [nominal, class_a]
-network: { filters: [4, 8], pools: [{ after: 1, kernel: [4, 1] }], hidden: 8, side_skip: true, feature_norm: true }
+network:
+  backbone:
+    kind: cnn
+    filters: [4, 8]
+    pools: [{ after: 1, kernel: [4, 1] }]
+    head: { features: [avg, max], hidden: 8, side_skip: true, feature_norm: true }
 fit:
   epochs: 3
   epoch_items: 192
@@ -111,7 +116,7 @@ fn the_same_seed_gives_the_same_run() {
     let first: Value = serde_json::from_slice(&std::fs::read(folder.join("run/run.json")).unwrap()).unwrap();
     assert_eq!(again, first);
     let weights =
-        |name: &str| std::fs::read(folder.join(name).join("final/member-0/model.safetensors")).unwrap();
+        |name: &str| std::fs::read(folder.join(name).join("final/member-0/best.safetensors")).unwrap();
     assert!(weights("run") == weights("run-again"), "other weights");
 }
 
