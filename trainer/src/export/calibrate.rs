@@ -1,8 +1,8 @@
 //! What a network's activations look like on calibration coils: the ranges that int8 export quantises them in.
 //!
-//! The f32 export runs in tract with every trunk layer's output exposed. The range of a layer is its minimum to its
-//! maximum. Clipping where the sum of squared quantisation errors is least was tried and is worse here: flaws are
-//! what drives activations to their extremes, and few calibration coils have one. On two trained networks,
+//! The f32 export runs in tract with the output of every node that gives a map exposed. The range of a channel is its
+//! minimum to its maximum. Clipping where the sum of squared quantisation errors is least was tried and is worse here:
+//! flaws are what drives activations to their extremes, and few calibration coils have one. On two trained networks,
 //! calibrated on 303 coils, |P(NOK) int8 - f32| over 571 coils, all NOK among them, was 0.0033 and 0.0023 in the mean
 //! and 0.14 and 0.06 at most with clipping; 0.0017 and 0.0020, 0.04 and 0.04 without.
 //!
@@ -11,7 +11,7 @@
 //! and bias correction", 2019, section 4.2, with measured in place of modelled means). It took a third to a half off the mean.
 
 use super::float;
-use super::folded::{FoldedConv, FoldedNet, Sides, TrunkLayer};
+use super::folded::{Activation, Dims, FoldedConv, FoldedNet, Op, Port};
 use super::runtime::{Runtime, RuntimeError};
 
 /// An interval that holds 0.
@@ -30,16 +30,18 @@ pub struct Ranges {
     pub coils: usize,
     /// Each image channel's range.
     pub image: Vec<Span>,
-    /// Each trunk layer, in order.
-    pub layers: Vec<LayerRange>,
+    /// Each node, in order; none for those that give no map.
+    pub nodes: Vec<Option<NodeRange>>,
 }
 
-/// What calibration found of a trunk layer.
+/// What calibration found of a node that gives a map.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LayerRange {
-    /// The range of its output.
-    pub output: Span,
-    /// Convolutions: the mean input, zero padding included, under each weight, `[input][kh][kw]`. Pools: empty.
+pub struct NodeRange {
+    /// Each channel's range.
+    pub channels: Vec<Span>,
+    /// The range before the activation, where that is not the clamp of a quantised value; else the output's.
+    pub before: Span,
+    /// Convolutions in one group: the mean input, zero padding included, under each weight, `[input][kh][kw]`.
     pub mean_input: Vec<f64>,
 }
 
@@ -60,6 +62,9 @@ pub enum CalibrateError {
         /// What the runtime says.
         source: RuntimeError,
     },
+    /// There is nothing to look at.
+    #[error("no node of the network gives a map, so that nothing can be quantised; export it as f32")]
+    NoMaps,
     /// The network could not be loaded.
     #[error("the network cannot be calibrated")]
     Load(#[source] RuntimeError),
@@ -74,11 +79,26 @@ where
     I: AsRef<[f32]>,
     S: AsRef<[f32]>,
 {
-    let names: Vec<_> = (0..net.trunk.len()).map(float::layer_name).collect();
-    let mut runtime = Runtime::load_named(&float::to_onnx(net), &names).map_err(CalibrateError::Load)?;
-    let maps = maps(net);
+    let mut watched = Vec::new();
+    let mut seen: Vec<Option<Seen>> = Vec::new();
+    for (i, shape) in net.shapes().iter().enumerate() {
+        let Dims::Map(map) = shape.dims else {
+            seen.push(None);
+            continue;
+        };
+        let name = float::name(net, i);
+        watched.push(name.to_owned());
+        let node = Seen::new(net, i, map);
+        if node.gated {
+            watched.push(float::before(name, Activation::Silu));
+        }
+        seen.push(Some(node));
+    }
+    if watched.is_empty() {
+        return Err(CalibrateError::NoMaps);
+    }
+    let mut runtime = Runtime::load_named(&float::to_onnx(net), &watched).map_err(CalibrateError::Load)?;
     let mut image = vec![Span::ZERO; net.image[0]];
-    let mut seen: Vec<Seen> = net.trunk.iter().map(Seen::new).collect();
     let mut count = 0;
     for (coil, (x, side)) in coils.into_iter().enumerate() {
         let (x, side) = (x.as_ref(), side.as_ref());
@@ -86,87 +106,84 @@ where
         if !x.iter().all(|v| v.is_finite()) || !outputs.iter().flatten().all(|v| v.is_finite()) {
             return Err(CalibrateError::NotFinite(coil));
         }
-        for (channel, plane) in image.iter_mut().zip(x.chunks_exact(net.image[1] * net.image[2])) {
-            channel.add(plane);
-        }
-        let first = batch(net.sides, net.image[2], x);
-        let inputs = std::iter::once(&first).chain(&outputs);
-        for ((seen, (input, output)), map) in seen.iter_mut().zip(inputs.zip(&outputs)).zip(&maps) {
-            seen.output.add(output);
-            seen.add_means(input, *map);
+        add(&mut image, x, net.image[1] * net.image[2]);
+        let strip = net.strip(x);
+        let mut outputs = outputs.iter();
+        let mut maps: Vec<Option<&Vec<f32>>> = Vec::with_capacity(seen.len());
+        for (seen, node) in seen.iter_mut().zip(&net.nodes) {
+            let Some(seen) = seen else {
+                maps.push(None);
+                continue;
+            };
+            let output = outputs.next().expect("every map was asked for");
+            add(&mut seen.channels, output, seen.area);
+            let before = if seen.gated { outputs.next().expect("every sum was asked for") } else { output };
+            seen.before.add(before);
+            match node.inputs[0] {
+                Port::Image => seen.add_means(&strip),
+                Port::Side => {}
+                Port::Node(at) => seen.add_means(maps[at].expect("a map is made of a map")),
+            }
+            maps.push(Some(output));
         }
         count = coil + 1;
     }
     if count == 0 {
         return Err(CalibrateError::NoCoils);
     }
-    let layers = seen.iter().map(Seen::range).collect();
-    Ok(Ranges { coils: count, image, layers })
+    let nodes = seen.iter().map(|s| s.as_ref().map(Seen::range)).collect();
+    Ok(Ranges { coils: count, image, nodes })
 }
 
-/// Channels, height and width of what the trunk sees (one side of two), then of every layer's output.
-pub(super) fn maps(net: &FoldedNet) -> Vec<[usize; 3]> {
-    let [channels, height, width] = net.image;
-    let width = if net.sides == Sides::Shared { width / 2 } else { width };
-    let mut maps = vec![[channels, height, width]];
-    for layer in &net.trunk {
-        let [c, h, w] = maps[maps.len() - 1];
-        maps.push(match layer {
-            TrunkLayer::Conv(conv) => {
-                let size = |n, k, s, p| (n + 2 * p - k) / s + 1;
-                let (k, s, p) = (conv.kernel, conv.stride, conv.padding);
-                [conv.out, size(h, k.0, s.0, p.0), size(w, k.1, s.1, p.1)]
-            }
-            TrunkLayer::AvgPool { kernel } => [c, h / kernel.0, w / kernel.1],
-        });
-    }
-    maps
-}
-
-/// What the trunk sees of an image: the image, or one side after the other.
-pub(super) fn batch(sides: Sides, width: usize, image: &[f32]) -> Vec<f32> {
-    if sides == Sides::Image {
-        return image.to_vec();
-    }
-    let side =
-        |from: usize| image.chunks_exact(width).flat_map(move |row| &row[from..from + width / 2]).copied();
-    side(0).chain(side(width / 2)).collect()
-}
-
-/// What has been seen of a layer.
+/// What has been seen of a node that gives a map.
 struct Seen<'a> {
-    output: Span,
-    conv: Option<&'a FoldedConv>,
+    channels: Vec<Span>,
+    before: Span,
+    /// Whether what comes before the activation is looked at by itself.
+    gated: bool,
+    /// Values of a channel.
+    area: usize,
+    /// The convolution in one group that it is, and the map that it reads.
+    conv: Option<(&'a FoldedConv, [usize; 3])>,
     sums: Vec<f64>,
     positions: usize,
 }
 
 impl<'a> Seen<'a> {
-    fn new(layer: &'a TrunkLayer) -> Self {
-        let conv = match layer {
-            TrunkLayer::Conv(conv) => Some(conv),
-            TrunkLayer::AvgPool { .. } => None,
+    fn new(net: &'a FoldedNet, at: usize, [channels, height, width]: [usize; 3]) -> Self {
+        let shapes = net.shapes();
+        let conv = match (&net.nodes[at].op, net.shape(net.nodes[at].inputs[0], &shapes).dims) {
+            (Op::Conv(conv), Dims::Map(map)) if conv.groups == 1 => Some((conv, map)),
+            _ => None,
         };
-        let sums = conv.map_or(0, |c| c.input * c.kernel.0 * c.kernel.1);
-        Self { output: Span::ZERO, conv, sums: vec![0.0; sums], positions: 0 }
+        Self {
+            channels: vec![Span::ZERO; channels],
+            before: Span::ZERO,
+            gated: conv.is_some_and(|(conv, _)| conv.activation == Activation::Silu),
+            area: height * width,
+            sums: vec![0.0; conv.map_or(0, |(c, _)| c.input * c.kernel.0 * c.kernel.1)],
+            conv,
+            positions: 0,
+        }
     }
 
     /// Adds up, for each weight, what it meets at all output positions of a batch of input maps.
-    fn add_means(&mut self, input: &[f32], [channels, height, width]: [usize; 3]) {
-        let Some(conv) = self.conv else { return };
-        let axis = |n: usize, k: usize, s: usize, p: usize| {
-            let positions = (n + 2 * p - k) / s + 1;
+    fn add_means(&mut self, input: &[f32]) {
+        let Some((conv, [channels, height, width])) = self.conv else { return };
+        let axis = |n: usize, k: usize, s: usize, before: usize, after: usize| {
+            let positions = (n + before + after - k) / s + 1;
             let met = move |tap: usize| {
-                (0..positions).filter_map(move |o| (o * s + tap).checked_sub(p)).filter(move |at| *at < n)
+                (0..positions).filter_map(move |o| (o * s + tap).checked_sub(before)).filter(move |at| *at < n)
             };
             (positions, met)
         };
-        let (rows, met_rows) = axis(height, conv.kernel.0, conv.stride.0, conv.padding.0);
-        let (columns, met_columns) = axis(width, conv.kernel.1, conv.stride.1, conv.padding.1);
-        let columns_of: Vec<Vec<usize>> = (0..conv.kernel.1).map(|t| met_columns(t).collect()).collect();
+        let (kernel, stride, pads) = (conv.kernel, conv.stride, conv.pads);
+        let (rows, met_rows) = axis(height, kernel.0, stride.0, pads.before.0, pads.after.0);
+        let (columns, met_columns) = axis(width, kernel.1, stride.1, pads.before.1, pads.after.1);
+        let columns_of: Vec<Vec<usize>> = (0..kernel.1).map(|t| met_columns(t).collect()).collect();
         for (n, plane) in input.chunks_exact(height * width).enumerate() {
-            let mut sums = self.sums.chunks_exact_mut(conv.kernel.1).skip(n % channels * conv.kernel.0);
-            for ky in 0..conv.kernel.0 {
+            let mut sums = self.sums.chunks_exact_mut(kernel.1).skip(n % channels * kernel.0);
+            for ky in 0..kernel.0 {
                 let sums = sums.next().expect("a sum for each weight");
                 for y in met_rows(ky) {
                     let row = &plane[y * width..(y + 1) * width];
@@ -179,9 +196,25 @@ impl<'a> Seen<'a> {
         self.positions += input.len() / (channels * height * width) * rows * columns;
     }
 
-    fn range(&self) -> LayerRange {
+    fn range(&self) -> NodeRange {
         let mean_input = self.sums.iter().map(|s| s / self.positions as f64).collect();
-        LayerRange { output: self.output, mean_input }
+        NodeRange { channels: self.channels.clone(), before: self.before, mean_input }
+    }
+}
+
+/// Widens each channel's range to what it holds in some maps.
+fn add(channels: &mut [Span], maps: &[f32], area: usize) {
+    let n = channels.len();
+    for (i, plane) in maps.chunks_exact(area).enumerate() {
+        channels[i % n].add(plane);
+    }
+}
+
+impl NodeRange {
+    /// The range of all channels.
+    pub fn output(&self) -> Span {
+        let wider = |a: Span, b: &Span| Span { low: a.low.min(b.low), high: a.high.max(b.high) };
+        self.channels.iter().fold(Span::ZERO, wider)
     }
 }
 

@@ -1,107 +1,197 @@
 //! A folded network as an f32 ONNX model.
 //!
 //! Inputs `image` `[1, C, H, W]` and, unless the network has no side vector, `side` `[1, S]`; output `logits`
-//! `[1, 2]`, class 0 = OK, class 1 = NOK. The start and the end of the graph serve the int8 export too.
+//! `[1, 2]`, class 0 = OK, class 1 = NOK. Every other value has its node's name. The int8 export writes with
+//! [`node`] what stays f32 in it.
 
-use super::folded::{Dense, FoldedConv, FoldedNet, GlobalPool, Sides, TrunkLayer};
+use super::folded::{Activation, Dense, FoldedConv, FoldedNet, GlobalPool, Op, Port, References, Shape, Sides};
 use super::onnx::{Graph, Value, Window};
 
 /// Writes the network as it is.
-///
-/// # Panics
-/// If the network's parts do not fit each other.
 pub fn to_onnx(net: &FoldedNet) -> Vec<u8> {
     let mut graph = Graph::default();
-    let mut x = strip(&mut graph, net);
-    for (i, layer) in net.trunk.iter().enumerate() {
-        x = match layer {
-            TrunkLayer::Conv(conv) => float_conv(&mut graph, &layer_name(i), &x, conv),
-            TrunkLayer::AvgPool { kernel } => graph.average_pool(&layer_name(i), &x, *kernel),
-        };
+    let given = Given::declare(&mut graph, net);
+    let shapes = net.shapes();
+    let mut values: Vec<Value> = Vec::with_capacity(net.nodes.len());
+    for (i, step) in net.nodes.iter().enumerate() {
+        let read = |port: &Port| given.get(*port).unwrap_or_else(|| &values[place(*port)]).clone();
+        let inputs: Vec<Value> = step.inputs.iter().map(read).collect();
+        let from = net.shape(step.inputs[0], &shapes);
+        values.push(node(&mut graph, name(net, i), &step.op, &inputs, from));
     }
-    head(&mut graph, net, &x);
-    graph.finish("coilsight f32")
+    finish(graph, net, &values[values.len() - 1], "coilsight f32")
 }
 
-/// The name of a trunk layer's output.
-pub(super) fn layer_name(index: usize) -> String {
-    format!("trunk.{index}")
+/// What a node's output is called: its own name, `logits` for the last.
+pub(super) fn name(net: &FoldedNet, at: usize) -> &str {
+    if at + 1 == net.nodes.len() { "logits" } else { &net.nodes[at].name }
 }
 
-/// What the trunk sees: the image, or both sides as a batch of two.
-pub(super) fn strip(graph: &mut Graph, net: &FoldedNet) -> Value {
-    let [channels, height, width] = net.image;
-    let image = graph.input("image", &[1, channels, height, width]);
-    match net.sides {
-        Sides::Image => image,
-        Sides::Shared => {
-            assert!(width.is_multiple_of(2), "two sides need an even width");
-            let first = graph.slice("side.0", &image, 3, 0, width / 2);
-            let second = graph.slice("side.1", &image, 3, width / 2, width);
-            graph.concat("sides", 0, &[first, second])
-        }
+/// The place of a node whose output a port gives.
+pub(super) fn place(port: Port) -> usize {
+    match port {
+        Port::Node(at) => at,
+        Port::Image | Port::Side => unreachable!("given, not computed"),
     }
 }
 
-/// Global pools, the side vector and the dense layers, from the trunk's last map to the output `logits`.
-pub(super) fn head(graph: &mut Graph, net: &FoldedNet, map: &Value) {
-    let mut features = Vec::new();
-    for (i, pool) in net.pools.iter().enumerate() {
-        let name = format!("pool.{i}");
-        let pooled = match pool {
-            GlobalPool::Avg => graph.global_average_pool(&name, map),
-            GlobalPool::Max => graph.global_max_pool(&name, map),
-        };
-        let flat = graph.flatten(&format!("{name}.flat"), &pooled);
-        match net.sides {
-            Sides::Image => features.push(flat),
+/// Declares the last value the output.
+pub(super) fn finish(mut graph: Graph, net: &FoldedNet, logits: &Value, title: &str) -> Vec<u8> {
+    let shapes = net.shapes();
+    graph.output(logits, &shapes[shapes.len() - 1].onnx());
+    graph.finish(title)
+}
+
+/// The model's inputs.
+pub(super) struct Given {
+    strip: Value,
+    side: Option<Value>,
+}
+
+impl Given {
+    /// Declares the inputs; with two sides, cuts the image into a batch of two.
+    pub(super) fn declare(graph: &mut Graph, net: &FoldedNet) -> Self {
+        let [channels, height, width] = net.image;
+        let image = graph.input("image", &[1, channels, height, width]);
+        let strip = match net.sides {
+            Sides::Image => image,
             Sides::Shared => {
-                features.push(graph.reduce_max(&format!("{name}.greater_side"), &flat, 0));
-                features.push(graph.reduce_mean(&format!("{name}.mean_side"), &flat, 0));
+                let first = graph.slice("side.0", &image, 3, 0, width / 2);
+                let second = graph.slice("side.1", &image, 3, width / 2, width);
+                graph.concat("sides", 0, &[first, second])
             }
+        };
+        let side = (net.side > 0).then(|| graph.input("side", &[1, net.side]));
+        Self { strip, side }
+    }
+
+    /// What a port gives that no node computes.
+    pub(super) fn get(&self, port: Port) -> Option<&Value> {
+        match port {
+            Port::Image => Some(&self.strip),
+            Port::Side => self.side.as_ref(),
+            Port::Node(_) => None,
         }
     }
-    if net.side > 0 {
-        features.push(graph.input("side", &[1, net.side]));
+}
+
+/// Writes a node's operation in f32; `from` is the shape of its first input.
+pub(super) fn node(graph: &mut Graph, name: &str, op: &Op, inputs: &[Value], from: Shape) -> Value {
+    let x = &inputs[0];
+    match op {
+        Op::Conv(conv) => float_conv(graph, name, x, conv),
+        Op::Add => graph.op("Add", name, &[x, &inputs[1]]),
+        Op::Concat => graph.concat(name, 1, inputs),
+        Op::Channels { from, to } => graph.slice(name, x, 1, *from, *to),
+        Op::Columns { matrix, to } => {
+            let matrix = graph.constant(&format!("{name}.matrix"), &[matrix.len() / to, *to], matrix);
+            graph.op("MatMul", name, &[x, &matrix])
+        }
+        Op::AvgPool { kernel, stride } => {
+            let window = Window { kernel: *kernel, stride: *stride, pads: super::folded::Pads::NONE };
+            graph.average_pool(name, x, window)
+        }
+        Op::MaxPool { kernel, stride, pads } => {
+            graph.max_pool(name, x, Window { kernel: *kernel, stride: *stride, pads: *pads })
+        }
+        Op::GlobalPool(pool) => {
+            let operator = match pool {
+                GlobalPool::Avg => "GlobalAveragePool",
+                GlobalPool::Max => "GlobalMaxPool",
+            };
+            let pooled = graph.op(operator, &format!("{name}.map"), &[x]);
+            graph.flatten(name, &pooled)
+        }
+        Op::Flatten => graph.flatten(name, x),
+        Op::GreaterSide => graph.reduce("ReduceMax", name, x, 0),
+        Op::MeanSide => graph.reduce("ReduceMean", name, x, 0),
+        Op::Dense(dense) => gemm(graph, name, x, dense),
+        Op::Affine { scale, shift } => {
+            let scale = graph.constant(&format!("{name}.scale"), &[1, scale.len()], scale);
+            let shift = graph.constant(&format!("{name}.shift"), &[1, shift.len()], shift);
+            let scaled = graph.op("Mul", &format!("{name}.scaled"), &[x, &scale]);
+            graph.op("Add", name, &[&scaled, &shift])
+        }
+        Op::References(references) => similarities(graph, name, x, references, from.dims.count()),
     }
-    let mut x = graph.concat("features", 1, &features);
-    let last = net.head.len().checked_sub(1).expect("a head has at least one layer");
-    for (i, dense) in net.head.iter().enumerate() {
-        let name = if i == last { "logits".to_owned() } else { format!("head.{i}") };
-        x = gemm(graph, &name, &x, dense);
-    }
-    graph.output(&x, &[1, net.head[last].bias.len()]);
 }
 
 /// The window of a convolution.
 pub(super) fn window(conv: &FoldedConv) -> Window {
-    Window { kernel: conv.kernel, stride: conv.stride, padding: conv.padding }
+    Window { kernel: conv.kernel, stride: conv.stride, pads: conv.pads }
 }
 
 /// The shape of a convolution's weight.
 pub(super) fn weight_shape(conv: &FoldedConv) -> [usize; 4] {
-    [conv.out, conv.input, conv.kernel.0, conv.kernel.1]
+    [conv.out, conv.input / conv.groups, conv.kernel.0, conv.kernel.1]
+}
+
+/// The name under which a layer's sum is found before its activation; without one they are the same.
+pub(super) fn before(name: &str, activation: Activation) -> String {
+    if activation == Activation::Identity { name.to_owned() } else { format!("{name}.before") }
+}
+
+/// Writes an activation, whose input is called [`before`].
+pub(super) fn activate(graph: &mut Graph, name: &str, x: Value, activation: Activation) -> Value {
+    match activation {
+        Activation::Identity => x,
+        Activation::Relu => graph.op("Relu", name, &[&x]),
+        Activation::Relu6 => {
+            let least = graph.constant(&format!("{name}.least"), &[], &[0.0_f32]);
+            let most = graph.constant(&format!("{name}.most"), &[], &[6.0_f32]);
+            graph.op("Clip", name, &[&x, &least, &most])
+        }
+        Activation::Silu => {
+            let gate = graph.op("Sigmoid", &format!("{name}.gate"), &[&x]);
+            graph.op("Mul", name, &[&x, &gate])
+        }
+    }
 }
 
 fn float_conv(graph: &mut Graph, name: &str, x: &Value, conv: &FoldedConv) -> Value {
     let weight = graph.constant(&format!("{name}.weight"), &weight_shape(conv), &conv.weight);
     let bias = graph.constant(&format!("{name}.bias"), &[conv.out], &conv.bias);
-    if conv.relu {
-        let sum = graph.conv(&format!("{name}.conv"), x, &weight, &bias, window(conv));
-        graph.relu(name, &sum)
-    } else {
-        graph.conv(name, x, &weight, &bias, window(conv))
-    }
+    let sum =
+        graph.conv(&before(name, conv.activation), x, &weight, &bias, window(conv), conv.groups);
+    activate(graph, name, sum, conv.activation)
 }
 
 fn gemm(graph: &mut Graph, name: &str, x: &Value, dense: &Dense) -> Value {
     let (out, input) = (dense.bias.len(), dense.weight.len() / dense.bias.len());
     let weight = graph.constant(&format!("{name}.weight"), &[out, input], &dense.weight);
     let bias = graph.constant(&format!("{name}.bias"), &[out], &dense.bias);
-    if dense.relu {
-        let sum = graph.gemm(&format!("{name}.gemm"), x, &weight, &bias);
-        graph.relu(name, &sum)
-    } else {
-        graph.gemm(name, x, &weight, &bias)
-    }
+    let sum = graph.gemm(&before(name, dense.activation), x, &weight, &bias);
+    activate(graph, name, sum, dense.activation)
+}
+
+/// The logarithms of the mean similarities, without a sigmoid: `log sigmoid(t) = min(t, 0) - log(1 + exp(-|t|))`, and
+/// the logarithm of a mean of exponentials about the greatest.
+fn similarities(graph: &mut Graph, name: &str, x: &Value, references: &References, length: usize) -> Value {
+    let mut one = |what: &str, v: f32| graph.constant(&format!("{name}.{what}"), &[], &[v]);
+    // The mean in place of the sum of squares: ReduceMean takes its axis alike in every operator set.
+    let (scale, bias) = (one("scale", -references.scale * length as f32), one("bias", references.bias));
+    let (nought, unit) = (one("nought", 0.0), one("unit", 1.0));
+    let logits = [("ok", &references.ok), ("nok", &references.nok)].map(|(class, references)| {
+        let at = |what: &str| format!("{name}.{class}.{what}");
+        let known = graph.constant(&at("references"), &[references.len(), length], &references.concat());
+        let off = graph.op("Sub", &at("off"), &[x, &known]);
+        let squares = graph.op("Mul", &at("squares"), &[&off, &off]);
+        let distance = graph.reduce("ReduceMean", &at("distance"), &squares, 1);
+        let scaled = graph.op("Mul", &at("scaled"), &[&distance, &scale]);
+        let odds = graph.op("Add", &at("odds"), &[&scaled, &bias]);
+        let size = graph.op("Abs", &at("size"), &[&odds]);
+        let below = graph.op("Neg", &at("below"), &[&size]);
+        let share = graph.op("Exp", &at("share"), &[&below]);
+        let more = graph.op("Add", &at("more"), &[&share, &unit]);
+        let rest = graph.op("Log", &at("rest"), &[&more]);
+        let least = graph.op("Min", &at("least"), &[&odds, &nought]);
+        let similarity = graph.op("Sub", &at("similarity"), &[&least, &rest]);
+        let greatest = graph.reduce("ReduceMax", &at("greatest"), &similarity, 0);
+        let apart = graph.op("Sub", &at("apart"), &[&similarity, &greatest]);
+        let parts = graph.op("Exp", &at("parts"), &[&apart]);
+        let mean = graph.reduce("ReduceMean", &at("mean"), &parts, 0);
+        let log = graph.op("Log", &at("log"), &[&mean]);
+        graph.op("Add", &at("class"), &[&greatest, &log])
+    });
+    graph.concat(name, 1, &logits)
 }

@@ -6,6 +6,7 @@
 pub mod calibrate;
 pub mod float;
 pub mod folded;
+mod kept;
 pub mod onnx;
 pub mod parity;
 mod qlinear;
@@ -13,6 +14,8 @@ pub mod quantise;
 pub mod reference;
 pub mod runtime;
 mod scales;
+
+pub use kept::KeptFloat;
 
 #[cfg(test)]
 mod tests;

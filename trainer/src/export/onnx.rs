@@ -2,6 +2,7 @@
 //!
 //! Opset 17, IR version 8: what ONNX Runtime and tract both read. Every node is named as its output.
 
+use crate::nn::conv::Pads;
 use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
@@ -45,15 +46,15 @@ macro_rules! element {
 }
 element!(f32 => Float, u8 => Uint8, i8 => Int8, i32 => Int32, i64 => Int64);
 
-/// Kernel, step and padding of a convolution or pool; pairs are (height, width), padding is for each end.
+/// Kernel, step and padding of a convolution or pool; pairs are (height, width).
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
     /// Kernel size.
     pub kernel: (usize, usize),
     /// Step.
     pub stride: (usize, usize),
-    /// Zeros added at each end of the axis.
-    pub padding: (usize, usize),
+    /// What surrounds the map.
+    pub pads: Pads,
 }
 
 /// Scale and zero point of a quantised tensor, both already constants of the graph.
@@ -94,9 +95,26 @@ impl Graph {
         Value(name.to_owned())
     }
 
+    /// An operator without attributes.
+    pub fn op(&mut self, op: &str, name: &str, inputs: &[&Value]) -> Value {
+        self.node(op, name, inputs, vec![])
+    }
+
     /// `Conv` with a bias.
-    pub fn conv(&mut self, name: &str, x: &Value, weight: &Value, bias: &Value, window: Window) -> Value {
-        self.node("Conv", name, &[x, weight, bias], window.attributes(true))
+    pub fn conv(
+        &mut self,
+        name: &str,
+        x: &Value,
+        weight: &Value,
+        bias: &Value,
+        window: Window,
+        groups: usize,
+    ) -> Value {
+        let mut attributes = window.attributes();
+        if groups > 1 {
+            attributes.push(int("group", groups as i64));
+        }
+        self.node("Conv", name, &[x, weight, bias], attributes)
     }
 
     /// `QLinearConv`: quantised input and weight, s32 bias of scale `x scale * weight scale`.
@@ -122,13 +140,17 @@ impl Graph {
             &output.zero_point,
             bias,
         ];
-        self.node("QLinearConv", name, &inputs, window.attributes(true))
+        self.node("QLinearConv", name, &inputs, window.attributes())
     }
 
-    /// `AveragePool` without padding, in floor mode.
-    pub fn average_pool(&mut self, name: &str, x: &Value, kernel: (usize, usize)) -> Value {
-        let window = Window { kernel, stride: kernel, padding: (0, 0) };
-        self.node("AveragePool", name, &[x], window.attributes(false))
+    /// `AveragePool` in floor mode; padding does not count.
+    pub fn average_pool(&mut self, name: &str, x: &Value, window: Window) -> Value {
+        self.node("AveragePool", name, &[x], window.attributes())
+    }
+
+    /// `MaxPool` in floor mode.
+    pub fn max_pool(&mut self, name: &str, x: &Value, window: Window) -> Value {
+        self.node("MaxPool", name, &[x], window.attributes())
     }
 
     /// `QuantizeLinear` to u8.
@@ -139,26 +161,6 @@ impl Graph {
     /// `DequantizeLinear` to f32.
     pub fn dequantize(&mut self, name: &str, x: &Value, q: &Quantisation) -> Value {
         self.node("DequantizeLinear", name, &[x, &q.scale, &q.zero_point], vec![])
-    }
-
-    /// `Relu`.
-    pub fn relu(&mut self, name: &str, x: &Value) -> Value {
-        self.node("Relu", name, &[x], vec![])
-    }
-
-    /// `Mul`, with broadcasting.
-    pub fn mul(&mut self, name: &str, a: &Value, b: &Value) -> Value {
-        self.node("Mul", name, &[a, b], vec![])
-    }
-
-    /// `GlobalAveragePool`.
-    pub fn global_average_pool(&mut self, name: &str, x: &Value) -> Value {
-        self.node("GlobalAveragePool", name, &[x], vec![])
-    }
-
-    /// `GlobalMaxPool`.
-    pub fn global_max_pool(&mut self, name: &str, x: &Value) -> Value {
-        self.node("GlobalMaxPool", name, &[x], vec![])
     }
 
     /// `Flatten` from the second axis on.
@@ -178,14 +180,9 @@ impl Graph {
         self.node("Slice", name, &[x, &from, &to, &axis], vec![])
     }
 
-    /// `ReduceMax` over one axis, which stays with length 1.
-    pub fn reduce_max(&mut self, name: &str, x: &Value, axis: i64) -> Value {
-        self.node("ReduceMax", name, &[x], vec![ints("axes", vec![axis]), int("keepdims", 1)])
-    }
-
-    /// `ReduceMean` over one axis, which stays with length 1.
-    pub fn reduce_mean(&mut self, name: &str, x: &Value, axis: i64) -> Value {
-        self.node("ReduceMean", name, &[x], vec![ints("axes", vec![axis]), int("keepdims", 1)])
+    /// A `Reduce` operator over one axis, which stays with length 1.
+    pub fn reduce(&mut self, op: &str, name: &str, x: &Value, axis: i64) -> Value {
+        self.node(op, name, &[x], vec![ints("axes", vec![axis]), int("keepdims", 1)])
     }
 
     /// `Gemm` with a weight of `[out][in]`.
@@ -221,11 +218,11 @@ impl Graph {
 }
 
 impl Window {
-    fn attributes(self, padded: bool) -> Vec<AttributeProto> {
+    fn attributes(self) -> Vec<AttributeProto> {
         let pair = |(h, w): (usize, usize)| vec![h as i64, w as i64];
         let mut all = vec![ints("kernel_shape", pair(self.kernel)), ints("strides", pair(self.stride))];
-        if padded {
-            all.push(ints("pads", [pair(self.padding), pair(self.padding)].concat()));
+        if self.pads != Pads::NONE {
+            all.push(ints("pads", [pair(self.pads.before), pair(self.pads.after)].concat()));
         }
         all
     }
@@ -260,7 +257,7 @@ mod tests {
         let mut graph = Graph::default();
         let x = graph.input("x", &[1, 2, 3]);
         let c = graph.constant("c", &[2, 1], &[0.5_f32, -1.0]);
-        let y = graph.mul("y", &x, &c);
+        let y = graph.op("Mul", "y", &[&x, &c]);
         graph.output(&y, &[1, 2, 3]);
         let model = ModelProto::decode(graph.finish("g").as_slice()).unwrap();
         assert_eq!((model.ir_version, model.opset_import[0].version), (8, 17));

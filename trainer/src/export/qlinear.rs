@@ -1,85 +1,110 @@
 //! Writes a quantised network as an ONNX model.
 
-use super::float;
-use super::folded::FoldedNet;
+use super::float::{self, Given};
+use super::folded::{Activation, FoldedConv, FoldedNet, Op, Port};
 use super::onnx::{Graph, Quantisation, Value};
-use super::quantise::{Activation, QuantisedConv, QuantisedLayer, QuantisedNet};
+use super::quantise::{QuantisedConv, QuantisedNet, Rounding, Steps};
+use std::collections::BTreeMap;
 
 impl QuantisedNet {
     /// The model's bytes: inputs and output as in [`float::to_onnx`].
     pub fn to_onnx(&self) -> Vec<u8> {
         let mut graph = Graph::default();
-        let ends = self.ends();
-        let mut x = float::strip(&mut graph, &ends);
-        for (i, kernel) in self.lead.iter().enumerate() {
-            x = graph.average_pool(&format!("lead.{i}"), &x, *kernel);
+        let given = Given::declare(&mut graph, &self.net);
+        let mut writer = Writer { q: self, graph, given, floats: BTreeMap::new(), bytes: BTreeMap::new() };
+        let shapes = self.net.shapes();
+        for (i, (node, conv)) in self.net.nodes.iter().zip(&self.convs).enumerate() {
+            let port = Port::Node(i);
+            if let (Op::Conv(float), Some(conv)) = (&node.op, conv) {
+                writer.conv(port, node.inputs[0], float, conv);
+            } else {
+                let inputs: Vec<Value> = node.inputs.iter().map(|p| writer.float(*p)).collect();
+                let from = self.net.shape(node.inputs[0], &shapes);
+                let value = float::node(&mut writer.graph, float::name(&self.net, i), &node.op, &inputs, from);
+                writer.floats.insert(port, value);
+            }
         }
-        let gain = graph.constant("gain", &[1, self.gain.len(), 1, 1], &self.gain);
-        let image = Activation { scale: 1.0, zero_point: self.image_zero_point };
-        let mut q = quantisation(&mut graph, "quantised", image);
-        x = graph.mul("gained", &x, &gain);
-        x = graph.quantize("quantised", &x, &q);
-        for (i, layer) in self.trunk.iter().enumerate() {
-            let name = Self::layer_name(i);
-            (x, q) = match layer {
-                QuantisedLayer::Conv(conv) => write_conv(&mut graph, &name, &x, &q, conv),
-                QuantisedLayer::AvgPool { kernel, output, .. } => {
-                    let output = quantisation(&mut graph, &name, *output);
-                    let floats = graph.dequantize(&format!("{name}.f32"), &x, &q);
-                    let pooled = graph.average_pool(&format!("{name}.pool"), &floats, *kernel);
-                    (graph.quantize(&name, &pooled, &output), output)
-                }
-            };
-        }
-        x = graph.dequantize("trunk", &x, &q);
-        for (i, kernel) in self.tail.iter().enumerate() {
-            x = graph.average_pool(&format!("tail.{i}"), &x, *kernel);
-        }
-        float::head(&mut graph, &ends, &x);
-        graph.finish("coilsight int8")
+        let logits = writer.float(Port::Node(self.net.nodes.len() - 1));
+        float::finish(writer.graph, &self.net, &logits, "coilsight int8")
     }
 
-    /// The name of a trunk layer's u8 output in the model.
-    pub fn layer_name(index: usize) -> String {
-        format!("q.{index}")
-    }
-
-    /// The network without its trunk: what stays in f32.
-    fn ends(&self) -> FoldedNet {
-        FoldedNet {
-            image: self.image,
-            side: self.side,
-            sides: self.sides,
-            trunk: Vec::new(),
-            pools: self.pools.clone(),
-            head: self.head.clone(),
+    /// The name of a value's u8 form in the model.
+    pub fn u8_name(net: &FoldedNet, port: Port) -> String {
+        match port {
+            Port::Image => "image.u8".to_owned(),
+            Port::Side => "side.u8".to_owned(),
+            Port::Node(at) => format!("{}.u8", net.nodes[at].name),
         }
     }
 }
 
-fn write_conv(
-    graph: &mut Graph,
-    name: &str,
-    x: &Value,
-    input: &Quantisation,
-    conv: &QuantisedConv,
-) -> (Value, Quantisation) {
-    let out = conv.float.out;
-    let weight = graph.constant(&format!("{name}.weight"), &float::weight_shape(&conv.float), &conv.weight);
-    let weight_q = Quantisation {
-        scale: graph.constant(&format!("{name}.weight_scale"), &[out], &conv.weight_scale),
-        zero_point: graph.constant(&format!("{name}.weight_zero_point"), &[], &[0_i8]),
-    };
-    let bias = graph.constant(&format!("{name}.bias"), &[out], &conv.bias);
-    let output = quantisation(graph, name, conv.output);
-    let window = float::window(&conv.float);
-    let y = graph.qlinear_conv(name, (x, input), (&weight, &weight_q), &output, &bias, window);
-    (y, output)
+/// A model under construction: values in f32 and in u8, each converted when it is first wanted in the other form.
+struct Writer<'a> {
+    q: &'a QuantisedNet,
+    graph: Graph,
+    given: Given,
+    floats: BTreeMap<Port, Value>,
+    bytes: BTreeMap<Port, (Value, Quantisation)>,
 }
 
-fn quantisation(graph: &mut Graph, name: &str, activation: Activation) -> Quantisation {
-    Quantisation {
-        scale: graph.constant(&format!("{name}.scale"), &[], &[activation.scale]),
-        zero_point: graph.constant(&format!("{name}.zero_point"), &[], &[activation.zero_point]),
+impl Writer<'_> {
+    fn float(&mut self, port: Port) -> Value {
+        if let Some(value) = self.given.get(port).or_else(|| self.floats.get(&port)) {
+            return value.clone();
+        }
+        let (bytes, q) = &self.bytes[&port];
+        let value = self.graph.dequantize(float::name(&self.q.net, float::place(port)), bytes, q);
+        self.floats.insert(port, value.clone());
+        value
+    }
+
+    fn bytes(&mut self, port: Port) -> (Value, Quantisation) {
+        if let Some(found) = self.bytes.get(&port) {
+            return found.clone();
+        }
+        let name = QuantisedNet::u8_name(&self.q.net, port);
+        let mut x = self.float(port);
+        let steps = match &self.q.roundings[&port] {
+            Rounding::Steps(steps) => *steps,
+            Rounding::Gains { gain, zero_point } => {
+                let by = self.graph.constant(&format!("{name}.gain"), &[1, gain.len(), 1, 1], gain);
+                x = self.graph.op("Mul", &format!("{name}.gained"), &[&x, &by]);
+                Steps { scale: 1.0, zero_point: *zero_point }
+            }
+        };
+        let q = self.quantisation(&name, steps);
+        let found = (self.graph.quantize(&name, &x, &q), q);
+        self.bytes.insert(port, found.clone());
+        found
+    }
+
+    fn conv(&mut self, port: Port, from: Port, float: &FoldedConv, conv: &QuantisedConv) {
+        let (x, input) = self.bytes(from);
+        let name = QuantisedNet::u8_name(&self.q.net, port);
+        let shape = float::weight_shape(float);
+        let weight = self.graph.constant(&format!("{name}.weight"), &shape, &conv.weight);
+        let weight_q = Quantisation {
+            scale: self.graph.constant(&format!("{name}.weight_scale"), &[float.out], &conv.weight_scale),
+            zero_point: self.graph.constant(&format!("{name}.weight_zero_point"), &[], &[0_i8]),
+        };
+        let bias = self.graph.constant(&format!("{name}.bias"), &[float.out], &conv.bias);
+        let output = self.quantisation(&name, conv.output);
+        let window = float::window(float);
+        let y = self.graph.qlinear_conv(&name, (&x, &input), (&weight, &weight_q), &output, &bias, window);
+        if float.activation == Activation::Silu {
+            let name = float::name(&self.q.net, float::place(port));
+            let sum = self.graph.dequantize(&float::before(name, float.activation), &y, &output);
+            let value = float::activate(&mut self.graph, name, sum, float.activation);
+            self.floats.insert(port, value);
+        } else {
+            self.bytes.insert(port, (y, output));
+        }
+    }
+
+    fn quantisation(&mut self, name: &str, steps: Steps) -> Quantisation {
+        Quantisation {
+            scale: self.graph.constant(&format!("{name}.scale"), &[], &[steps.scale]),
+            zero_point: self.graph.constant(&format!("{name}.zero_point"), &[], &[steps.zero_point]),
+        }
     }
 }

@@ -1,89 +1,73 @@
 //! Static int8: a folded network and its activation ranges become integers, and those an ONNX model.
 //!
-//! Each image channel is multiplied by its own gain and rounded to u8 (`Mul`, then `QuantizeLinear` of scale 1: both
-//! exact in every runtime). Convolutions are `QLinearConv`: u8 activations, s8 weights with a scale for each output
-//! channel and zero point 0, s32 bias; a ReLU is the u8 clamp at zero point 0. Average pools between convolutions are
-//! dequantise, pool, quantise. After the last convolution everything is f32.
+//! Every convolution in one group is a `QLinearConv`: u8 activations, s8 weights with a scale for each output
+//! channel and zero point 0, s32 bias. A ReLU is the u8 clamp at zero point 0, a ReLU6 the clamp at both ends; for a
+//! SiLU the sum is quantised and the rest is f32. All else is f32 ([`QuantisedNet::kept_float`]); where a convolution
+//! reads an f32 map, that is rounded to u8 first ([`Rounding`]), once for all that read it.
 //!
 //! The arithmetic is chosen so that runtimes agree to the bit, not merely nearly:
 //! - With scales per output channel tract and ONNX Runtime both requantise as `round_half_even(f32(sum) * multiplier)`.
 //!   With one scale per tensor tract goes over to fixed-point multiplication, which differs near ties.
 //! - The multiplier `x_scale * w_scale / y_scale` is computed when the model is loaded, in f32, and tract divides by
 //!   multiplying with the reciprocal. See `scales::agreeing_scale`.
+//! - Maps are rounded by `Mul`, then `QuantizeLinear` of scale 1: both exact in every runtime.
 //! - Means of u8 values are often exact ties. See `scales::pool_output`.
 
-use super::calibrate::Ranges;
-use super::folded::{Dense, FoldedConv, FoldedNet, GlobalPool, Sides, TrunkLayer};
-use super::scales::{activation, agreeing_scale, image_gains, pool_output, smooth_scale};
+use super::calibrate::{NodeRange, Ranges};
+use super::folded::{Activation, FoldedConv, FoldedNet, Op, Port};
+use super::scales::{agreeing_scale, gains, pool_output, smooth_scale, steps};
+use std::collections::BTreeMap;
 
 /// The largest quantised bias: sums stay well inside s32, and rounding it is finer than an f32 holds.
 const LARGEST_BIAS: f64 = (1 << 22) as f64;
 
-/// A network in integers.
+/// A network, part of it in integers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuantisedNet {
-    /// As in [`FoldedNet`].
-    pub image: [usize; 3],
-    /// As in [`FoldedNet`].
-    pub side: usize,
-    /// As in [`FoldedNet`].
-    pub sides: Sides,
-    /// Average pools before the first convolution, in f32.
-    pub lead: Vec<(usize, usize)>,
-    /// What each channel is multiplied by before it is rounded with scale 1.
-    pub gain: Vec<f32>,
-    /// The zero point of the rounded image.
-    pub image_zero_point: u8,
-    /// From the first convolution to the last.
-    pub trunk: Vec<QuantisedLayer>,
-    /// Average pools after the last convolution, in f32.
-    pub tail: Vec<(usize, usize)>,
-    /// As in [`FoldedNet`].
-    pub pools: Vec<GlobalPool>,
-    /// As in [`FoldedNet`]: f32.
-    pub head: Vec<Dense>,
+    /// What it was.
+    pub net: FoldedNet,
+    /// For each node the integer convolution that takes its place.
+    pub convs: Vec<Option<QuantisedConv>>,
+    /// How the f32 maps that convolutions read become u8.
+    pub roundings: BTreeMap<Port, Rounding>,
 }
 
 /// How u8 values stand for numbers: `scale * (value - zero_point)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Activation {
+pub struct Steps {
     /// One step.
     pub scale: f32,
     /// What stands for 0.
     pub zero_point: u8,
 }
 
-/// A trunk layer in integers.
+/// How an f32 map becomes u8.
 #[derive(Debug, Clone, PartialEq)]
-pub enum QuantisedLayer {
-    /// A convolution.
-    Conv(QuantisedConv),
-    /// An average pool over `input`, rounded to `output`.
-    AvgPool {
-        /// Window and stride.
-        kernel: (usize, usize),
-        /// What it reads.
-        input: Activation,
-        /// What it gives.
-        output: Activation,
+pub enum Rounding {
+    /// At one scale: a pool of u8 values.
+    Steps(Steps),
+    /// Each channel times its own gain, then at scale 1. The weights that read it are divided by the gains.
+    Gains {
+        /// One for each channel.
+        gain: Vec<f32>,
+        /// What stands for 0 in all.
+        zero_point: u8,
     },
 }
 
 /// A convolution in integers. Zero padding pads with `input.zero_point`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuantisedConv {
-    /// Its geometry; weight and bias as they were before.
-    pub float: FoldedConv,
     /// What it reads.
-    pub input: Activation,
+    pub input: Steps,
     /// `[out][input][kh][kw]`, within -127..=127.
     pub weight: Vec<i8>,
     /// `[out]`: one step of the weight.
     pub weight_scale: Vec<f32>,
     /// `[out]`, in steps of `input.scale * weight_scale`.
     pub bias: Vec<i32>,
-    /// What it gives.
-    pub output: Activation,
+    /// What it gives: the layer's output, or what a SiLU is applied to.
+    pub output: Steps,
 }
 
 /// Why a network cannot be quantised.
@@ -93,18 +77,16 @@ pub enum QuantiseError {
     #[error("the network has no convolution to quantise; export it as f32")]
     NoConvolution,
     /// Ranges of another network.
-    #[error(
-        "the ranges are of {ranges:?} image channels and trunk layers, the network has {net:?}; calibrate this network"
-    )]
+    #[error("the ranges are of {ranges:?} image channels and nodes, the network has {net:?}; calibrate this network")]
     OtherRanges {
-        /// Image channels, trunk layers.
+        /// Image channels, nodes.
         ranges: (usize, usize),
-        /// Image channels, trunk layers.
+        /// Image channels, nodes.
         net: (usize, usize),
     },
     /// Weights or ranges that are not finite numbers.
-    #[error("trunk layer {0} has weights or ranges that are not finite; train or calibrate again")]
-    NotFinite(usize),
+    #[error("{0} has weights or ranges that are not finite; train or calibrate again")]
+    NotFinite(String),
 }
 
 /// Quantises a network and writes it.
@@ -114,61 +96,92 @@ pub fn to_onnx(net: &FoldedNet, ranges: &Ranges) -> Result<Vec<u8>, QuantiseErro
 
 /// Quantises a network.
 pub fn quantise(net: &FoldedNet, ranges: &Ranges) -> Result<QuantisedNet, QuantiseError> {
-    let (found, wanted) = ((ranges.image.len(), ranges.layers.len()), (net.image[0], net.trunk.len()));
+    let (found, wanted) = ((ranges.image.len(), ranges.nodes.len()), (net.image[0], net.nodes.len()));
     if found != wanted {
         return Err(QuantiseError::OtherRanges { ranges: found, net: wanted });
     }
-    let is_conv = |layer: &TrunkLayer| matches!(layer, TrunkLayer::Conv(_));
-    let first = net.trunk.iter().position(is_conv).ok_or(QuantiseError::NoConvolution)?;
-    let last = net.trunk.iter().rposition(is_conv).ok_or(QuantiseError::NoConvolution)?;
-    let (gain, image_zero_point) = image_gains(&ranges.image);
-    let mut before = Activation { scale: 1.0, zero_point: image_zero_point };
-    let mut trunk = Vec::with_capacity(last + 1 - first);
-    for (i, layer) in net.trunk.iter().enumerate().take(last + 1).skip(first) {
-        let range = &ranges.layers[i];
-        let mut output = activation(range.output);
-        trunk.push(match layer {
-            TrunkLayer::Conv(conv) => {
-                let numbers = conv.weight.iter().chain(&conv.bias).chain([&output.scale]);
+    let mut quantised = QuantisedNet { net: net.clone(), convs: Vec::new(), roundings: BTreeMap::new() };
+    for (node, range) in net.nodes.iter().zip(&ranges.nodes) {
+        let conv = match (&node.op, range) {
+            (Op::Conv(conv), Some(range)) if conv.groups == 1 => {
+                let from = node.inputs[0];
+                let numbers = conv.weight.iter().chain(&conv.bias).chain([&range.before.low, &range.before.high]);
                 if !numbers.into_iter().all(|v| v.is_finite()) {
-                    return Err(QuantiseError::NotFinite(i));
+                    return Err(QuantiseError::NotFinite(node.name.clone()));
                 }
-                output.scale = smooth_scale(before.scale, output.scale);
-                let gain = if i == first { gain.clone() } else { vec![1.0; conv.input] };
-                QuantisedLayer::Conv(quantise_conv(conv, before, output, &gain, &range.mean_input))
+                if range.mean_input.len() * conv.out != conv.weight.len() {
+                    return Err(QuantiseError::OtherRanges { ranges: found, net: wanted });
+                }
+                let (input, gain) = quantised.read(from, ranges);
+                let mut output = steps(range.before);
+                output.scale = smooth_scale(input.scale, output.scale);
+                Some(quantise_conv(conv, input, output, &gain, &range.mean_input))
             }
-            TrunkLayer::AvgPool { kernel } => {
-                output = pool_output(before, kernel.0 * kernel.1, output);
-                QuantisedLayer::AvgPool { kernel: *kernel, input: before, output }
-            }
-        });
-        before = output;
-    }
-    let pools = |layers: &[TrunkLayer]| {
-        let kernel = |layer: &TrunkLayer| match layer {
-            TrunkLayer::AvgPool { kernel } => Some(*kernel),
-            TrunkLayer::Conv(_) => None,
+            _ => None,
         };
-        layers.iter().filter_map(kernel).collect()
-    };
-    Ok(QuantisedNet {
-        image: net.image,
-        side: net.side,
-        sides: net.sides,
-        lead: pools(&net.trunk[..first]),
-        gain,
-        image_zero_point,
-        trunk,
-        tail: pools(&net.trunk[last + 1..]),
-        pools: net.pools.clone(),
-        head: net.head.clone(),
-    })
+        quantised.convs.push(conv);
+    }
+    if quantised.convs.iter().all(Option::is_none) {
+        return Err(QuantiseError::NoConvolution);
+    }
+    Ok(quantised)
+}
+
+impl QuantisedNet {
+    /// The u8 values that a node gives of itself, if it does.
+    pub(super) fn given(&self, port: Port) -> Option<Steps> {
+        let Port::Node(at) = port else { return None };
+        let conv = self.convs.get(at)?.as_ref()?;
+        let Op::Conv(float) = &self.net.nodes[at].op else { return None };
+        (float.activation != Activation::Silu).then_some(conv.output)
+    }
+
+    /// How a convolution finds the map that it reads, and the gain of each channel; decides it at the first reading.
+    fn read(&mut self, port: Port, ranges: &Ranges) -> (Steps, Vec<f32>) {
+        let channels = match port {
+            Port::Node(at) => ranges.nodes[at].as_ref().map_or(&[][..], |n| &n.channels),
+            Port::Image | Port::Side => &ranges.image,
+        };
+        let ones = vec![1.0; channels.len()];
+        if let Some(steps) = self.given(port) {
+            return (steps, ones);
+        }
+        if !self.roundings.contains_key(&port) {
+            let rounding = self.pooled(port, ranges).map_or_else(
+                || {
+                    let (gain, zero_point) = gains(channels);
+                    Rounding::Gains { gain, zero_point }
+                },
+                Rounding::Steps,
+            );
+            self.roundings.insert(port, rounding);
+        }
+        match &self.roundings[&port] {
+            Rounding::Steps(steps) => (*steps, ones),
+            Rounding::Gains { gain, zero_point } => {
+                (Steps { scale: 1.0, zero_point: *zero_point }, gain.clone())
+            }
+        }
+    }
+
+    /// The steps of a pool of u8 values.
+    fn pooled(&self, port: Port, ranges: &Ranges) -> Option<Steps> {
+        let Port::Node(at) = port else { return None };
+        let node = &self.net.nodes[at];
+        let from = self.given(node.inputs[0])?;
+        let range = ranges.nodes[at].as_ref().map(NodeRange::output)?;
+        match &node.op {
+            Op::AvgPool { kernel, .. } => Some(pool_output(from, kernel.0 * kernel.1, steps(range))),
+            Op::MaxPool { .. } => Some(from),
+            _ => None,
+        }
+    }
 }
 
 fn quantise_conv(
     conv: &FoldedConv,
-    input: Activation,
-    output: Activation,
+    input: Steps,
+    output: Steps,
     gain: &[f32],
     mean_input: &[f64],
 ) -> QuantisedConv {
@@ -192,5 +205,5 @@ fn quantise_conv(
         weight_scale.push(scale);
         bias.push(((b - shift) / (input_scale * step)).round() as i32);
     }
-    QuantisedConv { float: conv.clone(), input, weight, weight_scale, bias, output }
+    QuantisedConv { input, weight, weight_scale, bias, output }
 }

@@ -1,12 +1,13 @@
-//! A quantised network in plain integer arithmetic: what the int8 export must compute, value by value.
+//! A quantised network in plain arithmetic: what the int8 export must compute, value by value.
 //!
 //! Sums are exact. A convolution requantises as ONNX Runtime's `QLinearConv` does, `round_half_even(f32(sum) *
-//! ((x_scale * w_scale) / y_scale)) + zero point`, clamped; an average pool rounds the exact mean. [`Trace::near_ties`]
-//! counts the values so near half a step that a runtime may rightly round them to the other side.
+//! ((x_scale * w_scale) / y_scale)) + zero point`, clamped. What stays f32 is computed as by
+//! [`FoldedNet::forward`](super::folded::FoldedNet::forward). [`Layer::near_ties`] counts the values so near half a
+//! step that a runtime may rightly round them to the other side.
 
-use super::calibrate::batch;
-use super::folded::{FoldedNet, Sides, TrunkLayer};
-use super::quantise::{Activation, QuantisedConv, QuantisedLayer, QuantisedNet};
+use super::folded::{Activation, FoldedConv, Op, Port, Shape, Value, activated, windows};
+use super::quantise::{QuantisedConv, QuantisedNet, Rounding, Steps};
+use std::collections::BTreeMap;
 
 /// How near to half a step counts as a tie: more than f32 arithmetic on values up to 255 can be off.
 const TIE: f64 = 5e-5;
@@ -14,18 +15,21 @@ const TIE: f64 = 5e-5;
 /// One evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
-    /// The u8 output of each trunk layer, as the model lays it out.
-    pub layers: Vec<Vec<u8>>,
-    /// Values of each trunk layer that lie on half a step or next to it.
-    pub near_ties: Vec<usize>,
+    /// Every value in u8, in the order of computation.
+    pub layers: Vec<Layer>,
     /// The logits.
     pub logits: Vec<f32>,
 }
 
-/// u8 maps, all of one size: `[batch][channels][height][width]`.
-struct Maps {
-    size: [usize; 3],
-    data: Vec<u8>,
+/// A value in u8.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Which; [`QuantisedNet::u8_name`] in the model.
+    pub port: Port,
+    /// As the model lays it out.
+    pub values: Vec<u8>,
+    /// Values that lie on half a step or next to it.
+    pub near_ties: usize,
 }
 
 impl QuantisedNet {
@@ -34,72 +38,91 @@ impl QuantisedNet {
     /// # Panics
     /// If a length does not match the network's own description.
     pub fn trace(&self, image: &[f32], side: &[f32]) -> Trace {
-        let mut maps = self.rounded(image);
-        let (mut layers, mut near_ties) = (Vec::new(), Vec::new());
-        for layer in &self.trunk {
-            let (next, ties) = match layer {
-                QuantisedLayer::Conv(conv) => convolve(conv, &maps),
-                QuantisedLayer::AvgPool { kernel, input, output } => pool(&maps, *kernel, *input, *output),
+        let shapes = self.net.shapes();
+        let given = |port, data| (port, Value { shape: self.net.shape(port, &shapes), data });
+        let given = [given(Port::Image, self.net.strip(image)), given(Port::Side, side.to_vec())];
+        let mut run = Run { q: self, floats: given.into(), layers: Vec::new() };
+        for (i, (node, shape)) in self.net.nodes.iter().zip(&shapes).enumerate() {
+            let port = Port::Node(i);
+            let data = if let (Op::Conv(float), Some(conv)) = (&node.op, &self.convs[i]) {
+                run.conv(port, node.inputs[0], float, conv, *shape)
+            } else {
+                let inputs: Vec<&Value> = node.inputs.iter().map(|p| &run.floats[p]).collect();
+                node.op.apply(&inputs, *shape)
             };
-            layers.push(next.data.clone());
-            near_ties.push(ties);
-            maps = next;
+            run.floats.insert(port, Value { shape: *shape, data });
         }
-        Trace { layers, near_ties, logits: self.finish(&maps, side) }
-    }
-
-    /// The image in u8.
-    fn rounded(&self, image: &[f32]) -> Maps {
-        assert!(self.lead.is_empty(), "the reference starts with a convolution");
-        let [channels, height, mut width] = self.image;
-        if self.sides == Sides::Shared {
-            width /= 2;
-        }
-        let zero = f32::from(self.image_zero_point);
-        let round = |(i, x): (usize, f32)| {
-            let gain = self.gain[i / (height * width) % channels];
-            ((x * gain).round_ties_even() + zero).clamp(0.0, 255.0) as u8
-        };
-        let data = batch(self.sides, self.image[2], image).into_iter().enumerate().map(round).collect();
-        Maps { size: [channels, height, width], data }
-    }
-
-    /// The f32 end: the last maps are a folded network's image.
-    fn finish(&self, maps: &Maps, side: &[f32]) -> Vec<f32> {
-        let last = match self.trunk.last() {
-            Some(QuantisedLayer::Conv(conv)) => conv.output,
-            _ => unreachable!("the quantised trunk ends with a convolution"),
-        };
-        let [channels, height, width] = maps.size;
-        let sides = maps.data.len() / (channels * height * width);
-        let real = |q: u8| (f32::from(q) - f32::from(last.zero_point)) * last.scale;
-        let rows: Vec<&[u8]> = maps.data.chunks_exact(width).collect();
-        let image = (0..channels * height)
-            .flat_map(|row| (0..sides).flat_map(move |s| [row + s * channels * height]))
-            .flat_map(|row| rows[row].iter().map(|q| real(*q)))
-            .collect::<Vec<_>>();
-        let end = FoldedNet {
-            image: [channels, height, sides * width],
-            side: self.side,
-            sides: self.sides,
-            trunk: self.tail.iter().map(|kernel| TrunkLayer::AvgPool { kernel: *kernel }).collect(),
-            pools: self.pools.clone(),
-            head: self.head.clone(),
-        };
-        end.forward(&image, side)
+        let last = Port::Node(shapes.len() - 1);
+        Trace { logits: run.floats[&last].data.clone(), layers: run.layers }
     }
 }
 
-fn convolve(conv: &QuantisedConv, x: &Maps) -> (Maps, usize) {
-    let [channels, height, width] = x.size;
-    let ((kh, kw), (sh, sw), (ph, pw)) = (conv.float.kernel, conv.float.stride, conv.float.padding);
-    let (oh, ow) = ((height + 2 * ph - kh) / sh + 1, (width + 2 * pw - kw) / sw + 1);
+struct Run<'a> {
+    q: &'a QuantisedNet,
+    floats: BTreeMap<Port, Value>,
+    layers: Vec<Layer>,
+}
+
+impl Run<'_> {
+    /// The u8 form of a value, rounded now if nothing has read it before.
+    fn bytes(&mut self, port: Port) -> &[u8] {
+        let found = self.layers.iter().position(|l| l.port == port);
+        let at = found.unwrap_or_else(|| {
+            let layer = round(port, &self.floats[&port], &self.q.roundings[&port]);
+            self.layers.push(layer);
+            self.layers.len() - 1
+        });
+        &self.layers[at].values
+    }
+
+    /// The f32 form of a convolution's output.
+    fn conv(&mut self, port: Port, from: Port, float: &FoldedConv, conv: &QuantisedConv, out: Shape) -> Vec<f32> {
+        let size = self.floats[&from].map();
+        let (values, near_ties) = convolve(float, conv, self.bytes(from), size);
+        assert_eq!(values.len(), out.count());
+        let steps = conv.output;
+        let real = |q: &u8| (f32::from(*q) - f32::from(steps.zero_point)) * steps.scale;
+        let after = |x: f32| match float.activation {
+            Activation::Silu => activated(Activation::Silu, f64::from(x)) as f32,
+            // The clamp has done it.
+            Activation::Identity | Activation::Relu | Activation::Relu6 => x,
+        };
+        let data = values.iter().map(|q| after(real(q))).collect();
+        self.layers.push(Layer { port, values, near_ties });
+        data
+    }
+}
+
+fn round(port: Port, value: &Value, rounding: &Rounding) -> Layer {
+    let [channels, height, width] = value.map();
+    let mut near_ties = 0;
+    let mut values = Vec::with_capacity(value.data.len());
+    for (i, x) in value.data.iter().enumerate() {
+        let (steps, zero_point) = match rounding {
+            Rounding::Steps(steps) => (x / steps.scale, steps.zero_point),
+            Rounding::Gains { gain, zero_point } => (x * gain[i / (height * width) % channels], *zero_point),
+        };
+        near_ties += usize::from(is_tie(f64::from(steps)));
+        values.push(clamped(steps.round_ties_even(), zero_point));
+    }
+    Layer { port, values, near_ties }
+}
+
+fn convolve(
+    float: &FoldedConv,
+    conv: &QuantisedConv,
+    x: &[u8],
+    [channels, height, width]: [usize; 3],
+) -> (Vec<u8>, usize) {
+    let ((kh, kw), (sh, sw), (ph, pw)) = (float.kernel, float.stride, float.pads.before);
+    let (oh, ow) = windows((height, width), float.kernel, float.stride, float.pads).expect("checked when built");
     let zero = i32::from(conv.input.zero_point);
+    let Steps { scale, zero_point } = conv.output;
     let mut ties = 0;
     let mut data = Vec::new();
-    for map in x.data.chunks_exact(channels * height * width) {
-        for o in 0..conv.float.out {
-            let multiplier = (conv.input.scale * conv.weight_scale[o]) / conv.output.scale;
+    for map in x.chunks_exact(channels * height * width) {
+        for o in 0..float.out {
+            let multiplier = (conv.input.scale * conv.weight_scale[o]) / scale;
             for at in 0..oh * ow {
                 let (oy, ox) = (at / ow, at % ow);
                 let mut sum = conv.bias[o];
@@ -113,34 +136,17 @@ fn convolve(conv: &QuantisedConv, x: &Maps) -> (Maps, usize) {
                     }
                 }
                 ties += usize::from(is_tie(f64::from(sum) * f64::from(multiplier)));
-                data.push(quantised((sum as f32 * multiplier).round_ties_even(), conv.output));
+                data.push(clamped((sum as f32 * multiplier).round_ties_even(), zero_point));
             }
         }
     }
-    (Maps { size: [conv.float.out, oh, ow], data }, ties)
-}
-
-fn pool(x: &Maps, (kh, kw): (usize, usize), input: Activation, output: Activation) -> (Maps, usize) {
-    let [channels, height, width] = x.size;
-    let (oh, ow) = (height / kh, width / kw);
-    let mut ties = 0;
-    let mut data = Vec::new();
-    for plane in x.data.chunks_exact(height * width) {
-        for at in 0..oh * ow {
-            let cell = |i: usize| i32::from(plane[(at / ow * kh + i / kw) * width + at % ow * kw + i % kw]);
-            let sum: i32 = (0..kh * kw).map(|i| cell(i) - i32::from(input.zero_point)).sum();
-            let mean = f64::from(sum) / (kh * kw) as f64 * (f64::from(input.scale) / f64::from(output.scale));
-            ties += usize::from(is_tie(mean));
-            data.push(quantised(mean.round_ties_even() as f32, output));
-        }
-    }
-    (Maps { size: [channels, oh, ow], data }, ties)
+    (data, ties)
 }
 
 fn is_tie(value: f64) -> bool {
     (value - value.floor() - 0.5).abs() < TIE
 }
 
-fn quantised(steps: f32, to: Activation) -> u8 {
-    (steps + f32::from(to.zero_point)).clamp(0.0, 255.0) as u8
+fn clamped(steps: f32, zero_point: u8) -> u8 {
+    (steps + f32::from(zero_point)).clamp(0.0, 255.0) as u8
 }

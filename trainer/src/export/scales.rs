@@ -1,21 +1,21 @@
 //! Scales and zero points at which int8 loses little and runtimes agree to the bit.
 
 use super::calibrate::Span;
-use super::quantise::Activation;
+use super::quantise::Steps;
 
 /// A gain for each channel and the zero point for all, so that every channel's range fits into u8.
 ///
 /// The zero point is the one at which the squares of the channels' steps add up to the least. A channel then has
 /// the geometric mean of the greatest gain that its range allows and the least of all channels': a great gain makes
-/// the image's steps fine, but the channel's weights, which are divided by it, coarse beside those of the others.
+/// the map's steps fine, but the channel's weights, which are divided by it, coarse beside those of the others.
 /// A channel that is 0 in all of calibration gets the least gain: what it will hold is unknown.
-pub(super) fn image_gains(image: &[Span]) -> (Vec<f32>, u8) {
+pub(super) fn gains(channels: &[Span]) -> (Vec<f32>, u8) {
     let greatest = |span: &Span, zero: u8| {
         let below = if span.low < 0.0 { f32::from(zero) / -span.low } else { f32::INFINITY };
         let above = if span.high > 0.0 { f32::from(255 - zero) / span.high } else { f32::INFINITY };
         below.min(above)
     };
-    let gains = |zero: u8| image.iter().map(move |s| greatest(s, zero)).filter(|g| g.is_finite());
+    let gains = |zero: u8| channels.iter().map(move |s| greatest(s, zero)).filter(|g| g.is_finite());
     let steps = |zero: u8| gains(zero).map(|g| f64::from(g).powi(-2)).sum::<f64>();
     let zero = (0..=255).min_by(|a, b| steps(*a).total_cmp(&steps(*b))).unwrap_or(0);
     let least = gains(zero).fold(f32::INFINITY, f32::min);
@@ -25,14 +25,15 @@ pub(super) fn image_gains(image: &[Span]) -> (Vec<f32>, u8) {
         let mean = (f64::from(greatest) * f64::from(least)).sqrt();
         if greatest.is_finite() { mean as f32 } else { least }
     };
-    (image.iter().map(gain).collect(), zero)
+    (channels.iter().map(gain).collect(), zero)
 }
 
-pub(super) fn activation(span: Span) -> Activation {
+/// The steps at which a range fills u8.
+pub(super) fn steps(span: Span) -> Steps {
     let (low, high) = (span.low.min(0.0), span.high.max(0.0));
     // A layer that is dead on every calibration coil still needs a scale.
     let scale = if high > low { (high - low) / 255.0 } else { 1.0 / 255.0 };
-    Activation { scale, zero_point: (-low / scale).round().clamp(0.0, 255.0) as u8 }
+    Steps { scale, zero_point: (-low / scale).round().clamp(0.0, 255.0) as u8 }
 }
 
 /// The output of an average pool, with a scale at which no mean of `area` u8 values falls on half a step.
@@ -40,7 +41,7 @@ pub(super) fn activation(span: Span) -> Activation {
 /// At unlucky ratios (output scale = input scale is one) a quarter of all means of four values are exact ties, and
 /// runtimes that round the f32 arithmetic around them differently then disagree everywhere. A slightly wider step,
 /// by at most 2 %, keeps every one of the `255 area + 1` possible sums away from ties.
-pub(super) fn pool_output(input: Activation, area: usize, output: Activation) -> Activation {
+pub(super) fn pool_output(input: Steps, area: usize, output: Steps) -> Steps {
     let distance = |scale: f32| {
         let step = f64::from(input.scale) / f64::from(scale) / area as f64;
         let sums = 0..=255 * area;
@@ -58,7 +59,7 @@ pub(super) fn pool_output(input: Activation, area: usize, output: Activation) ->
             best = (far, scale);
         }
     }
-    Activation { scale: best.1, ..output }
+    Steps { scale: best.1, ..output }
 }
 
 /// The next output scale `y` whose reciprocal and whose ratio to the input scale `x` are nearly exact in f32.
@@ -99,7 +100,7 @@ mod tests {
     #[test]
     fn channels_share_a_zero_point_and_fit_with_their_gains() {
         let span = |low, high| Span { low, high };
-        let (gain, zero) = image_gains(&[span(-3.0, 3.0), span(-1.0, 4.0), span(0.0, 1.0), span(0.0, 0.0)]);
+        let (gain, zero) = gains(&[span(-3.0, 3.0), span(-1.0, 4.0), span(0.0, 1.0), span(0.0, 0.0)]);
         // Steps 3/zero and 4/(255 - zero) weigh against each other; 4 needs more room above than 3 below.
         assert!((110..=125).contains(&zero), "{zero}");
         let least = f32::from(255 - zero) / 4.0;
@@ -109,12 +110,12 @@ mod tests {
             let steps = f32::from(zero) + gain * low..=f32::from(zero) + gain * high;
             assert!(*steps.start() >= -0.5 && *steps.end() <= 255.5, "{steps:?}");
         }
-        assert_eq!(image_gains(&[span(0.0, 0.0)]).0, [1.0]);
+        assert_eq!(gains(&[span(0.0, 0.0)]).0, [1.0]);
     }
 
     #[test]
     fn no_mean_of_a_pool_falls_on_half_a_step() {
-        let input = Activation { scale: 0.037, zero_point: 0 };
+        let input = Steps { scale: 0.037, zero_point: 0 };
         for area in [2_u16, 4, 6, 9] {
             let output = pool_output(input, usize::from(area), input);
             assert!(output.scale >= input.scale && output.scale < input.scale * 1.021);

@@ -1,52 +1,198 @@
 //! Random networks and coils, for tests and for the probe in `examples`.
 
-use super::folded::{Dense, FoldedConv, FoldedNet, GlobalPool, Sides, TrunkLayer};
+use super::folded::{
+    self, Activation, Dense, Dims, FoldedConv, FoldedNet, GlobalPool, Op, Pads, Port, References, Sides,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Builds a network with He-uniform weights layer by layer.
 pub struct Builder {
-    net: FoldedNet,
-    channels: usize,
+    net: folded::Builder,
+    /// What the next layer reads.
+    at: Port,
+    pools: Vec<GlobalPool>,
     rng: ChaCha8Rng,
+    layers: usize,
 }
 
 impl Builder {
     pub fn new(seed: u64, image: [usize; 3], sides: Sides, side: usize) -> Self {
-        let (trunk, pools, head) = (vec![], vec![GlobalPool::Avg, GlobalPool::Max], vec![]);
-        let net = FoldedNet { image, side, sides, trunk, pools, head };
-        Self { net, channels: image[0], rng: ChaCha8Rng::seed_from_u64(seed) }
+        let net = FoldedNet::builder(image, side, sides);
+        let pools = vec![GlobalPool::Avg, GlobalPool::Max];
+        Self { net, at: Port::Image, pools, rng: ChaCha8Rng::seed_from_u64(seed), layers: 0 }
+    }
+
+    /// The global pools in place of both.
+    pub fn pools(mut self, pools: &[GlobalPool]) -> Self {
+        self.pools = pools.to_vec();
+        self
     }
 
     /// A convolution with "same" padding for stride 1.
-    pub fn conv(mut self, out: usize, kernel: (usize, usize), stride: (usize, usize), relu: bool) -> Self {
-        let input = self.channels;
-        let fan_in = input * kernel.0 * kernel.1;
-        let weight = uniform(&mut self.rng, out * fan_in, (6.0 / fan_in as f32).sqrt());
-        let bias = uniform(&mut self.rng, out, 0.2);
-        let padding = (kernel.0 / 2, kernel.1 / 2);
-        let conv = FoldedConv { weight, bias, out, input, kernel, stride, padding, relu };
-        self.net.trunk.push(TrunkLayer::Conv(conv));
-        self.channels = out;
+    pub fn conv(self, out: usize, kernel: (usize, usize), stride: (usize, usize), relu: bool) -> Self {
+        let activation = if relu { Activation::Relu } else { Activation::Identity };
+        self.conv_to(out, kernel, stride, activation)
+    }
+
+    pub fn conv_to(
+        mut self,
+        out: usize,
+        kernel: (usize, usize),
+        stride: (usize, usize),
+        activation: Activation,
+    ) -> Self {
+        let pads = Pads::both((kernel.0 / 2, kernel.1 / 2));
+        self.at = self.layer(self.at, out, 1, kernel, stride, pads, activation);
         self
     }
 
     pub fn pool(mut self, kernel: (usize, usize)) -> Self {
-        self.net.trunk.push(TrunkLayer::AvgPool { kernel });
+        let name = self.name();
+        self.at = self.net.avg_pool(name, self.at, kernel);
+        self
+    }
+
+    pub fn max_pool(mut self, kernel: (usize, usize), stride: (usize, usize), pads: Pads) -> Self {
+        let name = self.name();
+        self.at = self.net.node(name, Op::MaxPool { kernel, stride, pads }, &[self.at]);
+        self
+    }
+
+    /// Columns stretched to others, each between two.
+    pub fn columns(mut self, to: usize) -> Self {
+        let [_, _, width] = self.net.map(self.at);
+        let mut matrix = vec![0.0; width * to];
+        for column in 0..to {
+            let x = column as f32 * (width - 1) as f32 / (to - 1).max(1) as f32;
+            let left = (x as usize).min(width - 1);
+            matrix[left * to + column] += 1.0 - x.fract();
+            if x.fract() > 0.0 {
+                matrix[(left + 1) * to + column] += x.fract();
+            }
+        }
+        let name = self.name();
+        self.at = self.net.node(name, Op::Columns { matrix, to }, &[self.at]);
+        self
+    }
+
+    /// YOLOv8's C2f: half of the channels through residual pairs of convolutions, everything on the way joined.
+    pub fn c2f(mut self, out: usize, pairs: usize, residual: bool) -> Self {
+        let (one, three) = ((1, 1), (3, 3));
+        let half = out / 2;
+        let first = self.layer(self.at, 2 * half, 1, one, one, Pads::NONE, Activation::Silu);
+        let name = self.name();
+        let mut parts = vec![
+            self.net.channels(format!("{name}.0"), first, 0..half),
+            self.net.channels(format!("{name}.1"), first, half..2 * half),
+        ];
+        for _ in 0..pairs {
+            let from = parts[parts.len() - 1];
+            let pads = Pads::both((1, 1));
+            let x = self.layer(from, half, 1, three, one, pads, Activation::Silu);
+            let x = self.layer(x, half, 1, three, one, pads, Activation::Silu);
+            let name = self.name();
+            parts.push(if residual { self.net.add(name, from, x) } else { x });
+        }
+        let name = self.name();
+        let joined = self.net.concat(name, &parts);
+        self.at = self.layer(joined, out, 1, one, one, Pads::NONE, Activation::Silu);
+        self
+    }
+
+    /// EfficientNet's inverted residual: wide, depthwise with TensorFlow's SAME padding, narrow; summed where it can be.
+    pub fn inverted(mut self, out: usize, expand: usize, kernel: usize, stride: (usize, usize)) -> Self {
+        let (one, from) = ((1, 1), self.at);
+        let [channels, height, width] = self.net.map(from);
+        let wide = channels * expand;
+        let mut x = from;
+        if expand > 1 {
+            x = self.layer(x, wide, 1, one, one, Pads::NONE, Activation::Relu6);
+        }
+        let pads = Pads::same((height, width), (kernel, kernel), stride);
+        x = self.layer(x, wide, wide, (kernel, kernel), stride, pads, Activation::Relu6);
+        x = self.layer(x, out, 1, one, one, Pads::NONE, Activation::Identity);
+        if stride == one && out == channels {
+            let name = self.name();
+            x = self.net.add(name, from, x);
+        }
+        self.at = x;
         self
     }
 
     /// Dense layers of the given widths with ReLU, then two logits.
     pub fn head(mut self, hidden: &[usize]) -> FoldedNet {
-        let sides = if self.net.sides == Sides::Shared { 2 } else { 1 };
-        let mut input = self.net.pools.len() * sides * self.channels + self.net.side;
+        self.vector();
         for (i, out) in hidden.iter().chain([&2]).enumerate() {
-            let weight = uniform(&mut self.rng, out * input, (6.0 / input as f32).sqrt());
-            let bias = uniform(&mut self.rng, *out, 0.1);
-            self.net.head.push(Dense { weight, bias, relu: i < hidden.len() });
-            input = *out;
+            self.dense(*out, if i < hidden.len() { Activation::Relu } else { Activation::Identity });
         }
-        self.net
+        self.net.finish()
+    }
+
+    /// An embedding compared with those of coils, three of each class, so that `NOK - OK` has a standard deviation of 2.
+    pub fn siamese(mut self, embedding: usize) -> FoldedNet {
+        self.vector();
+        self.dense(embedding, Activation::Identity);
+        let mut encoder = self.net.clone();
+        let nothing = vec![vec![0.0; embedding]; 3];
+        let mut references = References { ok: nothing.clone(), nok: nothing, scale: 1.0, bias: 1.0 };
+        encoder.references("references", self.at, references.clone());
+        let mut encoder = encoder.finish();
+        encoder.nodes.pop();
+        let embed = |seed| encoder.forward(&coil(seed, encoder.image), &side(seed, encoder.side));
+        references.ok = (500..503).map(embed).collect();
+        references.nok = (600..603).map(embed).collect();
+        let apart = |e: &[f32]| {
+            let to = |class: &[Vec<f32>]| {
+                let distance = |r: &Vec<f32>| r.iter().zip(e).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+                class.iter().map(distance).fold(f32::INFINITY, f32::min)
+            };
+            to(&references.ok) - to(&references.nok)
+        };
+        let apart: Vec<f32> = (700..716).map(|seed| apart(&embed(seed))).collect();
+        references.scale = 2.0 / deviation(&apart).1;
+        self.net.references("references", self.at, references);
+        self.net.finish()
+    }
+
+    fn name(&mut self) -> String {
+        self.layers += 1;
+        format!("layer.{}", self.layers)
+    }
+
+    /// Pooled features and the side vector.
+    fn vector(&mut self) {
+        let pools = std::mem::take(&mut self.pools);
+        let pooled = self.net.features("features", self.at, &pools);
+        self.at = self.net.with_side("with_side", pooled);
+    }
+
+    #[allow(clippy::too_many_arguments)] // As many as a convolution has.
+    fn layer(
+        &mut self,
+        from: Port,
+        out: usize,
+        groups: usize,
+        kernel: (usize, usize),
+        stride: (usize, usize),
+        pads: Pads,
+        activation: Activation,
+    ) -> Port {
+        let [input, ..] = self.net.map(from);
+        let fan_in = input / groups * kernel.0 * kernel.1;
+        let weight = uniform(&mut self.rng, out * fan_in, (6.0 / fan_in as f32).sqrt());
+        let bias = uniform(&mut self.rng, out, 0.2);
+        let conv = FoldedConv { weight, bias, out, input, groups, kernel, stride, pads, activation };
+        let name = self.name();
+        self.net.conv(name, from, conv)
+    }
+
+    fn dense(&mut self, out: usize, activation: Activation) {
+        let Dims::Vector(input) = self.net.shape(self.at).dims else { unreachable!("a vector") };
+        let weight = uniform(&mut self.rng, out * input, (6.0 / input as f32).sqrt());
+        let bias = uniform(&mut self.rng, out, 0.1);
+        let name = self.name();
+        self.at = self.net.dense(name, self.at, Dense { weight, bias, activation });
     }
 }
 
@@ -81,13 +227,20 @@ pub fn side(seed: u64, length: usize) -> Vec<f32> {
 }
 
 /// Shifts and scales the last layer so that on these logits `NOK - OK` has mean 0 and standard deviation 2:
-/// a random network that tells coils apart as a trained one does.
+/// a random network that tells coils apart as a trained one does. References are chosen so already.
 pub fn spread_logits(net: &mut FoldedNet, logits: &[Vec<f32>]) {
     let differences: Vec<f32> = logits.iter().map(|l| l[1] - l[0]).collect();
-    let n = differences.len() as f32;
-    let mean = differences.iter().sum::<f32>() / n;
-    let deviation = (differences.iter().map(|d| (d - mean).powi(2)).sum::<f32>() / n).sqrt();
-    let last = net.head.last_mut().expect("a head has a layer");
-    last.bias[0] += mean;
-    last.weight.iter_mut().chain(&mut last.bias).for_each(|w| *w *= 2.0 / deviation);
+    let (mean, deviation) = deviation(&differences);
+    let last = net.nodes.last_mut().expect("a network has nodes");
+    if let Op::Dense(last) = &mut last.op {
+        last.bias[0] += mean;
+        last.weight.iter_mut().chain(&mut last.bias).for_each(|w| *w *= 2.0 / deviation);
+    }
+}
+
+/// Mean and standard deviation.
+fn deviation(values: &[f32]) -> (f32, f32) {
+    let n = values.len() as f32;
+    let mean = values.iter().sum::<f32>() / n;
+    (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt())
 }
