@@ -4,7 +4,7 @@
 //! `cargo run -p coilsight-trainer --example export_probe -- FOLDER [COILS]`
 
 use anyhow::Context;
-use coilsight_trainer::export::folded::{self, FoldedNet, Sides};
+use coilsight_trainer::export::folded::{self, Activation, FoldedNet, Sides};
 use coilsight_trainer::export::{calibrate, float, parity, quantise, runtime::Runtime};
 use std::path::Path;
 use std::time::Instant;
@@ -36,6 +36,10 @@ fn main() -> anyhow::Result<()> {
         ("default_shared_side", default_net(2, Sides::Shared, 6)),
         ("one_channel_each", one_channel_each()),
         ("without_relu", without_relu()),
+        ("yolov8n_like", yolov8n_like(5, Sides::Image, 0)),
+        ("yolov8n_like_shared_side", yolov8n_like(6, Sides::Shared, 6)),
+        ("efficientnet_lite0_like", efficientnet_lite0_like()),
+        ("siamese", siamese()),
     ];
     let cases = nets
         .into_iter()
@@ -78,6 +82,53 @@ fn without_relu() -> FoldedNet {
         .head(&[])
 }
 
+/// The sizes of YOLOv8n-cls: five convolutions of stride 2, a C2f block after each but the first.
+fn yolov8n_like(seed: u64, sides: Sides, side: usize) -> FoldedNet {
+    let (three, two) = ((3, 3), (2, 2));
+    let mut builder = nets::Builder::new(seed, [3, 264, 18], sides, side)
+        .pools(&[folded::GlobalPool::Avg])
+        .conv_to(16, three, two, Activation::Silu);
+    for (filters, pairs) in [(32, 1), (64, 2), (128, 2), (256, 1)] {
+        builder = builder.conv_to(filters, three, two, Activation::Silu).c2f(filters, pairs, true);
+    }
+    builder.conv_to(1280, (1, 1), (1, 1), Activation::Silu).head(&[])
+}
+
+/// The sizes of EfficientNet-Lite0.
+fn efficientnet_lite0_like() -> FoldedNet {
+    let (one, two) = ((1, 1), (2, 2));
+    let mut builder = nets::Builder::new(7, [3, 264, 18], Sides::Image, 6)
+        .pools(&[folded::GlobalPool::Avg])
+        .conv_to(32, (3, 3), two, Activation::Relu6)
+        .inverted(16, 1, 3, one);
+    let stages = [
+        (24, 2, 3, two),
+        (40, 2, 5, two),
+        (80, 3, 3, two),
+        (112, 3, 5, one),
+        (192, 4, 5, two),
+        (320, 1, 3, one),
+    ];
+    for (filters, blocks, kernel, stride) in stages {
+        for block in 0..blocks {
+            builder = builder.inverted(filters, 6, kernel, if block == 0 { stride } else { one });
+        }
+    }
+    builder.conv_to(1280, one, one, Activation::Relu6).head(&[])
+}
+
+/// The default encoder on each side, an embedding of 64, three references of each class.
+fn siamese() -> FoldedNet {
+    let mut builder = nets::Builder::new(8, [3, 264, 18], Sides::Shared, 6);
+    for (i, filters) in [16, 24, 32, 48, 64].into_iter().enumerate() {
+        builder = builder.conv(filters, (3, 3), (1, 1), true).conv(filters, (3, 3), (1, 1), true);
+        if i < 3 {
+            builder = builder.pool((2, 2));
+        }
+    }
+    builder.siamese(64)
+}
+
 fn probe(name: &'static str, mut net: FoldedNet, folder: &Path, coils: u64) -> anyhow::Result<Case> {
     let coil = |net: &FoldedNet, seed| (nets::coil(seed, net.image), nets::side(seed, net.side));
     let calibration: Vec<_> = (0..CALIBRATION).map(|s| coil(&net, s)).collect();
@@ -90,9 +141,14 @@ fn probe(name: &'static str, mut net: FoldedNet, folder: &Path, coils: u64) -> a
     let started = Instant::now();
     let ranges = calibrate::observe(&net, calibration.iter().map(|(i, s)| (i, s)))?;
     let calibrated = started.elapsed();
-    let (float, int8) = (float::to_onnx(&net), quantise::to_onnx(&net, &ranges)?);
+    let quantised = quantise::quantise(&net, &ranges)?;
+    let (float, int8) = (float::to_onnx(&net), quantised.to_onnx());
     let parity = parity::compare(&float, &int8, coils.iter().map(|(i, s)| (i, s)))?;
     println!("{name}: {CALIBRATION} coils calibrated in {calibrated:.1?}; {parity:?}");
+
+    for kept in quantised.kept_float() {
+        println!("{name}: f32: {kept}");
+    }
 
     let write = |kind: &str, bytes: &[u8]| std::fs::write(folder.join(format!("{name}.{kind}")), bytes);
     let (images, sides): (Vec<_>, Vec<_>) = coils.iter().map(|(i, s)| (i.as_slice(), s.as_slice())).unzip();

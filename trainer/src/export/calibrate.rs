@@ -173,7 +173,9 @@ impl<'a> Seen<'a> {
         let axis = |n: usize, k: usize, s: usize, before: usize, after: usize| {
             let positions = (n + before + after - k) / s + 1;
             let met = move |tap: usize| {
-                (0..positions).filter_map(move |o| (o * s + tap).checked_sub(before)).filter(move |at| *at < n)
+                (0..positions)
+                    .filter_map(move |o| (o * s + tap).checked_sub(before))
+                    .filter(move |at| *at < n)
             };
             (positions, met)
         };

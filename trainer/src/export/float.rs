@@ -4,7 +4,9 @@
 //! `[1, 2]`, class 0 = OK, class 1 = NOK. Every other value has its node's name. The int8 export writes with
 //! [`node`] what stays f32 in it.
 
-use super::folded::{Activation, Dense, FoldedConv, FoldedNet, GlobalPool, Op, Port, References, Shape, Sides};
+use super::folded::{
+    Activation, Dense, FoldedConv, FoldedNet, GlobalPool, Op, Port, References, Shape, Sides,
+};
 use super::onnx::{Graph, Value, Window};
 
 /// Writes the network as it is.
@@ -151,8 +153,7 @@ pub(super) fn activate(graph: &mut Graph, name: &str, x: Value, activation: Acti
 fn float_conv(graph: &mut Graph, name: &str, x: &Value, conv: &FoldedConv) -> Value {
     let weight = graph.constant(&format!("{name}.weight"), &weight_shape(conv), &conv.weight);
     let bias = graph.constant(&format!("{name}.bias"), &[conv.out], &conv.bias);
-    let sum =
-        graph.conv(&before(name, conv.activation), x, &weight, &bias, window(conv), conv.groups);
+    let sum = graph.conv(&before(name, conv.activation), x, &weight, &bias, window(conv), conv.groups);
     activate(graph, name, sum, conv.activation)
 }
 

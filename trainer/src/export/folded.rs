@@ -19,8 +19,8 @@ pub use crate::nn::conv::Pads;
 pub use builder::Builder;
 pub(super) use forward::{Value, activated};
 pub use norm::Norm;
-pub use shape::{Dims, Shape};
 pub(super) use shape::windows;
+pub use shape::{Dims, Shape};
 
 /// A network: nodes in the order of computation; the last one gives the logits, class 0 = OK, class 1 = NOK.
 #[derive(Debug, Clone, PartialEq)]

@@ -44,10 +44,9 @@ fn reason(op: &Op, quantised: bool) -> Option<(&'static str, &'static str)> {
             }
             ("SiLU after convolutions", "the line's runtime has no quantised sigmoid")
         }
-        Op::Conv(_) => (
-            "convolutions in groups",
-            "the line's runtime takes many times as long for them in int8",
-        ),
+        Op::Conv(_) => {
+            ("convolutions in groups", "the line's runtime takes many times as long for them in int8")
+        }
         Op::Add => ("sums", "the line's runtime has no quantised sum"),
         // They only move values.
         Op::Concat | Op::Channels { .. } | Op::Flatten => return None,

@@ -1,7 +1,7 @@
 //! Writes a quantised network as an ONNX model.
 
 use super::float::{self, Given};
-use super::folded::{Activation, FoldedConv, FoldedNet, Op, Port};
+use super::folded::{Activation, FoldedConv, Op, Port};
 use super::onnx::{Graph, Quantisation, Value};
 use super::quantise::{QuantisedConv, QuantisedNet, Rounding, Steps};
 use std::collections::BTreeMap;
@@ -20,7 +20,8 @@ impl QuantisedNet {
             } else {
                 let inputs: Vec<Value> = node.inputs.iter().map(|p| writer.float(*p)).collect();
                 let from = self.net.shape(node.inputs[0], &shapes);
-                let value = float::node(&mut writer.graph, float::name(&self.net, i), &node.op, &inputs, from);
+                let value =
+                    float::node(&mut writer.graph, float::name(&self.net, i), &node.op, &inputs, from);
                 writer.floats.insert(port, value);
             }
         }
@@ -29,11 +30,20 @@ impl QuantisedNet {
     }
 
     /// The name of a value's u8 form in the model.
-    pub fn u8_name(net: &FoldedNet, port: Port) -> String {
+    pub(super) fn u8_name(&self, port: Port) -> String {
         match port {
             Port::Image => "image.u8".to_owned(),
             Port::Side => "side.u8".to_owned(),
-            Port::Node(at) => format!("{}.u8", net.nodes[at].name),
+            Port::Node(at) => format!("{}.u8", self.net.nodes[at].name),
+        }
+    }
+
+    /// The name of what an integer convolution gives.
+    pub(super) fn sum_name(&self, port: Port, conv: &FoldedConv) -> String {
+        match (conv.activation, port) {
+            // Its u8 form, if there is one, is rounded again after the SiLU.
+            (Activation::Silu, Port::Node(at)) => format!("{}.sum.u8", self.net.nodes[at].name),
+            _ => self.u8_name(port),
         }
     }
 }
@@ -62,7 +72,7 @@ impl Writer<'_> {
         if let Some(found) = self.bytes.get(&port) {
             return found.clone();
         }
-        let name = QuantisedNet::u8_name(&self.q.net, port);
+        let name = self.q.u8_name(port);
         let mut x = self.float(port);
         let steps = match &self.q.roundings[&port] {
             Rounding::Steps(steps) => *steps,
@@ -80,7 +90,7 @@ impl Writer<'_> {
 
     fn conv(&mut self, port: Port, from: Port, float: &FoldedConv, conv: &QuantisedConv) {
         let (x, input) = self.bytes(from);
-        let name = QuantisedNet::u8_name(&self.q.net, port);
+        let name = self.q.sum_name(port, float);
         let shape = float::weight_shape(float);
         let weight = self.graph.constant(&format!("{name}.weight"), &shape, &conv.weight);
         let weight_q = Quantisation {

@@ -77,7 +77,9 @@ pub enum QuantiseError {
     #[error("the network has no convolution to quantise; export it as f32")]
     NoConvolution,
     /// Ranges of another network.
-    #[error("the ranges are of {ranges:?} image channels and nodes, the network has {net:?}; calibrate this network")]
+    #[error(
+        "the ranges are of {ranges:?} image channels and nodes, the network has {net:?}; calibrate this network"
+    )]
     OtherRanges {
         /// Image channels, nodes.
         ranges: (usize, usize),
@@ -105,7 +107,8 @@ pub fn quantise(net: &FoldedNet, ranges: &Ranges) -> Result<QuantisedNet, Quanti
         let conv = match (&node.op, range) {
             (Op::Conv(conv), Some(range)) if conv.groups == 1 => {
                 let from = node.inputs[0];
-                let numbers = conv.weight.iter().chain(&conv.bias).chain([&range.before.low, &range.before.high]);
+                let numbers =
+                    conv.weight.iter().chain(&conv.bias).chain([&range.before.low, &range.before.high]);
                 if !numbers.into_iter().all(|v| v.is_finite()) {
                     return Err(QuantiseError::NotFinite(node.name.clone()));
                 }

@@ -24,8 +24,8 @@ pub struct Trace {
 /// A value in u8.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
-    /// Which; [`QuantisedNet::u8_name`] in the model.
-    pub port: Port,
+    /// What it is called in the model.
+    pub name: String,
     /// As the model lays it out.
     pub values: Vec<u8>,
     /// Values that lie on half a step or next to it.
@@ -66,9 +66,10 @@ struct Run<'a> {
 impl Run<'_> {
     /// The u8 form of a value, rounded now if nothing has read it before.
     fn bytes(&mut self, port: Port) -> &[u8] {
-        let found = self.layers.iter().position(|l| l.port == port);
+        let name = self.q.u8_name(port);
+        let found = self.layers.iter().position(|l| l.name == name);
         let at = found.unwrap_or_else(|| {
-            let layer = round(port, &self.floats[&port], &self.q.roundings[&port]);
+            let layer = round(name, &self.floats[&port], &self.q.roundings[&port]);
             self.layers.push(layer);
             self.layers.len() - 1
         });
@@ -76,7 +77,14 @@ impl Run<'_> {
     }
 
     /// The f32 form of a convolution's output.
-    fn conv(&mut self, port: Port, from: Port, float: &FoldedConv, conv: &QuantisedConv, out: Shape) -> Vec<f32> {
+    fn conv(
+        &mut self,
+        port: Port,
+        from: Port,
+        float: &FoldedConv,
+        conv: &QuantisedConv,
+        out: Shape,
+    ) -> Vec<f32> {
         let size = self.floats[&from].map();
         let (values, near_ties) = convolve(float, conv, self.bytes(from), size);
         assert_eq!(values.len(), out.count());
@@ -88,12 +96,12 @@ impl Run<'_> {
             Activation::Identity | Activation::Relu | Activation::Relu6 => x,
         };
         let data = values.iter().map(|q| after(real(q))).collect();
-        self.layers.push(Layer { port, values, near_ties });
+        self.layers.push(Layer { name: self.q.sum_name(port, float), values, near_ties });
         data
     }
 }
 
-fn round(port: Port, value: &Value, rounding: &Rounding) -> Layer {
+fn round(name: String, value: &Value, rounding: &Rounding) -> Layer {
     let [channels, height, width] = value.map();
     let mut near_ties = 0;
     let mut values = Vec::with_capacity(value.data.len());
@@ -105,7 +113,7 @@ fn round(port: Port, value: &Value, rounding: &Rounding) -> Layer {
         near_ties += usize::from(is_tie(f64::from(steps)));
         values.push(clamped(steps.round_ties_even(), zero_point));
     }
-    Layer { port, values, near_ties }
+    Layer { name, values, near_ties }
 }
 
 fn convolve(
@@ -115,7 +123,8 @@ fn convolve(
     [channels, height, width]: [usize; 3],
 ) -> (Vec<u8>, usize) {
     let ((kh, kw), (sh, sw), (ph, pw)) = (float.kernel, float.stride, float.pads.before);
-    let (oh, ow) = windows((height, width), float.kernel, float.stride, float.pads).expect("checked when built");
+    let (oh, ow) =
+        windows((height, width), float.kernel, float.stride, float.pads).expect("checked when built");
     let zero = i32::from(conv.input.zero_point);
     let Steps { scale, zero_point } = conv.output;
     let mut ties = 0;

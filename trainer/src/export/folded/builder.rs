@@ -1,14 +1,12 @@
 //! Puts a network together, node by node.
 
-use super::{
-    Dense, Dims, FoldedConv, FoldedNet, GlobalPool, Node, Op, Pads, Port, References, Shape, Sides,
-};
+use super::{Dense, Dims, FoldedConv, FoldedNet, GlobalPool, Node, Op, Pads, Port, References, Shape, Sides};
 
 /// A network under construction. Every method panics where a node does not fit what it reads: the networks are
 /// checked when they are built, so that a fold which does not fit is a mistake in the fold.
 #[derive(Debug, Clone)]
 pub struct Builder {
-    net: FoldedNet,
+    pub(super) net: FoldedNet,
     shapes: Vec<Shape>,
 }
 
@@ -42,7 +40,10 @@ impl Builder {
         let name = name.into();
         let taken = ["image", "side", "logits"].contains(&name.as_str());
         assert!(!taken && self.net.nodes.iter().all(|n| n.name != name), "the name {name} is taken");
-        assert!(self.net.side > 0 || !inputs.contains(&Port::Side), "{name} reads a side vector of no values");
+        assert!(
+            self.net.side > 0 || !inputs.contains(&Port::Side),
+            "{name} reads a side vector of no values"
+        );
         let shapes: Vec<Shape> = inputs.iter().map(|p| self.shape(*p)).collect();
         let Some(shape) = op.shape(&shapes) else { panic!("{name} cannot read {shapes:?}: {}", op.sizes()) };
         self.shapes.push(shape);

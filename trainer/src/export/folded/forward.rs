@@ -60,7 +60,9 @@ impl Op {
         match self {
             Self::Conv(conv) => conv.apply(x, out),
             Self::Add => x.data.iter().zip(&inputs[1].data).map(|(a, b)| a + b).collect(),
-            Self::Concat => (0..out.rows).flat_map(|r| inputs.iter().flat_map(move |v| v.item(r))).copied().collect(),
+            Self::Concat => {
+                (0..out.rows).flat_map(|r| inputs.iter().flat_map(move |v| v.item(r))).copied().collect()
+            }
             Self::Channels { from, to } => {
                 let area = x.area();
                 (0..out.rows).flat_map(|r| &x.item(r)[from * area..to * area]).copied().collect()
@@ -69,9 +71,7 @@ impl Op {
                 let columns = |row: &[f32]| dense(row, matrix, *to);
                 x.data.chunks_exact(x.map()[2]).flat_map(columns).collect()
             }
-            Self::AvgPool { kernel, stride } => {
-                x.pool(*kernel, *stride, Pads::NONE, mean)
-            }
+            Self::AvgPool { kernel, stride } => x.pool(*kernel, *stride, Pads::NONE, mean),
             Self::MaxPool { kernel, stride, pads } => x.pool(*kernel, *stride, *pads, greatest),
             Self::GlobalPool(pool) => {
                 let one = |plane: &[f32]| match pool {
@@ -86,7 +86,11 @@ impl Op {
             Self::Dense(dense) => (0..out.rows).flat_map(|r| dense.apply(x.item(r))).collect(),
             Self::Affine { scale, shift } => {
                 let affine = scale.iter().zip(shift).cycle();
-                x.data.iter().zip(affine).map(|(x, (a, b))| (f64::from(*x) * f64::from(*a) + f64::from(*b)) as f32).collect()
+                x.data
+                    .iter()
+                    .zip(affine)
+                    .map(|(x, (a, b))| (f64::from(*x) * f64::from(*a) + f64::from(*b)) as f32)
+                    .collect()
             }
             Self::References(references) => (0..out.rows).flat_map(|r| references.apply(x.item(r))).collect(),
         }
@@ -226,7 +230,8 @@ impl References {
     fn apply(&self, x: &[f32]) -> [f32; 2] {
         [&self.ok, &self.nok].map(|class| {
             let similarity = |r: &Vec<f32>| {
-                let distance: f64 = r.iter().zip(x).map(|(r, x)| (f64::from(*x) - f64::from(*r)).powi(2)).sum();
+                let distance: f64 =
+                    r.iter().zip(x).map(|(r, x)| (f64::from(*x) - f64::from(*r)).powi(2)).sum();
                 let odds = f64::from(self.bias) - f64::from(self.scale) * distance;
                 odds.min(0.0) - (-odds.abs()).exp().ln_1p()
             };

@@ -40,9 +40,8 @@ impl FoldedConv {
         let taps = shape.kernel.0 * shape.kernel.1;
         let inputs = shape.input / shape.groups;
         assert_eq!(weight.len(), taps * inputs * shape.output, "convolution weight");
-        let at = |o: usize| {
-            (0..inputs * taps).map(move |i| (i % taps * inputs + i / taps) * shape.output + o)
-        };
+        let at =
+            |o: usize| (0..inputs * taps).map(move |i| (i % taps * inputs + i / taps) * shape.output + o);
         Self {
             weight: (0..shape.output).flat_map(at).map(|i| weight[i]).collect(),
             bias: vec![0.0; shape.output],

