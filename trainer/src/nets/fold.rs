@@ -131,7 +131,7 @@ fn channels_first(mut dense: Dense, [height, width, channels]: [usize; 3]) -> De
 }
 
 fn references(siamese: &Siamese) -> Result<References> {
-    let one = |t: &Tensor| Ok(values(t)?[0]);
+    let one = |t: &Tensor| -> Result<f32> { Ok(values(t)?[0]) };
     let rows = |t: &Tensor| t.to_dtype(DType::F32)?.to_vec2::<f32>();
     Ok(References {
         ok: rows(&siamese.ok)?,

@@ -74,7 +74,7 @@ fn wider_zoo() -> Vec<(&'static str, FoldedNet)> {
     vec![
         (
             "C2f blocks with SiLU",
-            Builder::new(11, [3, 40, 9], Sides::Image, 0)
+            Builder::new(12, [3, 40, 9], Sides::Image, 0)
                 .conv_to(8, three, two, Activation::Silu)
                 .c2f(8, 1, true)
                 .conv_to(12, three, two, Activation::Silu)
@@ -84,14 +84,14 @@ fn wider_zoo() -> Vec<(&'static str, FoldedNet)> {
         ),
         (
             "C2f blocks on two sides, with a side vector",
-            Builder::new(12, [2, 30, 18], Sides::Shared, 4)
+            Builder::new(11, [2, 30, 18], Sides::Shared, 4)
                 .conv_to(8, three, two, Activation::Silu)
                 .c2f(8, 2, true)
                 .head(&[6]),
         ),
         (
             "inverted residuals",
-            Builder::new(13, [3, 37, 10], Sides::Image, 2)
+            Builder::new(14, [3, 37, 10], Sides::Image, 2)
                 .conv_to(8, three, two, Activation::Relu6)
                 .inverted(6, 1, 3, (1, 1))
                 .inverted(8, 4, 3, two)
@@ -103,7 +103,7 @@ fn wider_zoo() -> Vec<(&'static str, FoldedNet)> {
         ),
         (
             "an embedding and references, two sides",
-            Builder::new(14, [3, 30, 18], Sides::Shared, 3)
+            Builder::new(13, [3, 30, 18], Sides::Shared, 3)
                 .conv(6, three, (1, 1), true)
                 .pool((2, 2))
                 .conv(8, three, (1, 1), true)
