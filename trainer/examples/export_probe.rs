@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 #[path = "../src/export/tests/nets.rs"]
+#[allow(dead_code)] // The tests use all of it.
 mod nets;
 
 /// Coils that ranges are taken from, apart from those compared.

@@ -67,7 +67,9 @@ impl FoldedConv {
         let (scale, shift) = norm.affine();
         let taps = self.weight.len() / self.out;
         for (row, scale) in self.weight.chunks_exact_mut(taps).zip(&scale) {
-            row.iter_mut().for_each(|w| *w = (f64::from(*w) * scale) as f32);
+            for w in row {
+                *w = (f64::from(*w) * scale) as f32;
+            }
         }
         for (b, (scale, shift)) in self.bias.iter_mut().zip(scale.iter().zip(&shift)) {
             *b = (f64::from(*b) * scale + shift) as f32;
