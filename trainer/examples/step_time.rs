@@ -58,7 +58,10 @@ fn network(workload: &str) -> anyhow::Result<Network> {
     Ok(Network::new(config, input, 1)?)
 }
 
+#[allow(unsafe_code)]
 fn main() -> anyhow::Result<()> {
+    // SAFETY: this is the only thread.
+    unsafe { coilsight_trainer::threads::leave_out_candle() };
     let arguments = measure::arguments(&WORKLOADS)?;
     let base = measure::base_mib()?;
     let whole = network(&arguments.workload)?;

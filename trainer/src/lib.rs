@@ -16,4 +16,5 @@ pub mod release;
 pub mod run;
 pub mod score;
 pub mod simulate;
+pub mod threads;
 pub mod weights;

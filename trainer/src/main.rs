@@ -29,7 +29,10 @@ enum Command {
     Weights(cmd::weights::WeightsArgs),
 }
 
+#[allow(unsafe_code)]
 fn main() -> ExitCode {
+    // SAFETY: this is the only thread.
+    unsafe { coilsight_trainer::threads::leave_out_candle() };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
         .with_writer(std::io::stderr)
