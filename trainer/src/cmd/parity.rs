@@ -40,7 +40,7 @@ const PROBE_COILS: usize = 200;
 #[derive(Debug, Default, Serialize)]
 struct Found {
     coils: usize,
-    /// Greatest |logit of engine - logit of f32 ONNX|.
+    /// Greatest |logit of engine - logit of f32 ONNX|, of the logit where that is more than 1.
     engine_to_f32_logit: f64,
     /// Greatest difference of P(NOK).
     engine_to_f32_p: f64,
@@ -89,7 +89,8 @@ pub fn run(args: &ParityArgs) -> anyhow::Result<()> {
                 }
                 let p = |l: [f32; 2]| record.calibration.p_nok(f64::from(l[1]) - f64::from(l[0]));
                 for (a, b) in engine[k].iter().zip(&logits[0]) {
-                    found.engine_to_f32_logit = found.engine_to_f32_logit.max(f64::from((a - b).abs()));
+                    let off = f64::from((a - b).abs() / a.abs().max(1.0));
+                    found.engine_to_f32_logit = found.engine_to_f32_logit.max(off);
                 }
                 found.engine_to_f32_p = found.engine_to_f32_p.max((p(engine[k]) - p(logits[0])).abs());
                 f32_p[k] += p(logits[0]) / record.config.members as f64;
