@@ -7,6 +7,7 @@
 pub mod allocator;
 pub mod cmd;
 pub mod data;
+pub mod device;
 pub mod export;
 pub mod fit;
 pub mod kept;
