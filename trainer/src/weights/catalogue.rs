@@ -87,8 +87,9 @@ Published by Ultralytics under AGPL-3.0 (or a licence bought from them): github.
 yolov8{n,s,m,l,x}-cls.pt. This program never fetches them. Whoever wants them downloads the file and gives its path as \
 the weights. Their publisher holds that networks trained on from them are under AGPL-3.0 too. Under AGPL-3.0 whoever \
 conveys a product with them gives its recipients the complete corresponding source under AGPL-3.0, and whoever lets \
-people use a modified version over a network offers those users the same. Inside one company, conveyed to nobody \
-and with no users from outside, that asks little; ask a lawyer before a bundle leaves it. The architecture alone, \
+people use a modified version over a network offers those users the same. Use inside one company conveys nothing; \
+whether its own staff are such users, and what a network trained on from these weights is, are questions for a lawyer, \
+before a bundle leaves the house. The architecture alone, \
 trained here from random weights, carries nothing of theirs.";
 
 macro_rules! lite {

