@@ -88,7 +88,8 @@ impl State {
         for (name, var) in params.vars() {
             match (means.remove(name), squares.remove(name)) {
                 (Some(mean), Some(square)) if mean.dims() == var.dims() && square.dims() == var.dims() => {
-                    moments.insert(name.clone(), (mean, square));
+                    let here = |t: &_| params.place().take(t);
+                    moments.insert(name.clone(), (here(&mean)?, here(&square)?));
                 }
                 _ => return Err(damaged("it lacks the moments of a parameter")),
             }
@@ -98,6 +99,8 @@ impl State {
                 && params.moving().all(|(name, var)| s.get(name).is_some_and(|t| t.dims() == var.dims()))
         };
         let (best, averages) = (take("best"), take("ema"));
+        let averages = averages.into_iter().map(|(name, t)| Ok((name, params.place().take(&t)?)));
+        let averages = averages.collect::<candle_core::Result<Snapshot>>()?;
         if (!best.is_empty() && !same(&best)) || (progress.config.ema.is_some() && !same(&averages)) {
             return Err(damaged("its snapshots are of another network"));
         }

@@ -26,12 +26,13 @@ fn gcd(a: usize, b: usize) -> usize {
 /// The devices to check on: the processor, and with feature `cuda` the first GPU if there is one.
 pub fn devices() -> Vec<Device> {
     let mut devices = vec![Device::Cpu];
-    #[cfg(feature = "cuda")]
-    match Device::new_cuda(0) {
+    match crate::device::open(crate::device::DeviceKind::Cuda(0)) {
         Ok(device) => devices.push(device),
-        Err(error) => eprintln!("SKIPPED the layers on CUDA: no GPU here ({error})"),
+        Err(error) if std::env::var_os("COILSIGHT_NEEDS_GPU").is_some() => panic!("{error}"),
+        // A build for the processor alone has nothing to skip.
+        Err(error) if cfg!(feature = "cuda") => eprintln!("SKIPPED the layers on CUDA: {error}"),
+        Err(_) => {}
     }
-    devices.dedup_by_key(|device| device.is_cuda());
     devices
 }
 

@@ -122,8 +122,7 @@ pub fn global_avg(x: &Tensor) -> Result<Tensor> {
 /// Maximum over height and width: `[batch, h, w, c]` becomes `[batch, c]`. Equal maxima: the gradient goes to the first.
 pub fn global_max(x: &Tensor) -> Result<Tensor> {
     if !algebra::has_kernels(x) {
-        let (batch, h, w, channels) = x.dims4()?;
-        return algebra::max_pool(x, (h, w), (1, 1), Pads::NONE)?.reshape((batch, channels));
+        return algebra::global_max(x);
     }
     x.contiguous()?.apply_op1(Global(Kind::Max))
 }

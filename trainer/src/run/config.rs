@@ -2,6 +2,7 @@
 
 use crate::data::augment::AugmentConfig;
 use crate::data::coils::LabelledCoil;
+use crate::device::DeviceKind;
 use crate::fit::FitConfig;
 use crate::kept::KeepConfig;
 use crate::nets::Input;
@@ -38,6 +39,9 @@ pub struct RunConfig {
     /// How it is trained.
     #[serde(default)]
     pub fit: FitConfig,
+    /// Where it is trained.
+    #[serde(default)]
+    pub device: DeviceKind,
     /// Whether what frozen stages give is kept on disk and used again.
     #[serde(default)]
     pub keep: Option<KeepConfig>,

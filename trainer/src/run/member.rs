@@ -3,9 +3,11 @@
 use super::folder::write_whole;
 use super::{Augmentation, CoilSource};
 use crate::data::folds::stratified;
+use crate::device;
 use crate::fit::{EpochReport, Fit, FitConfig, Sampler, Source, Validation, predict};
 use crate::kept::{Draws, KeptSource, Key, Store, fill, needs, row_length};
-use crate::nets::{Kept, Model, Network};
+use crate::nets::{CLASSES, Kept, Model, Network};
+use crate::nn::params::Place;
 use crate::run::RunConfig;
 use crate::score::average_precision;
 use crate::weights::{Cache, Checkpoint, Loaded, Origin, Rules, load, obtain};
@@ -25,6 +27,8 @@ pub type KeepProgress<'a> = &'a mut dyn FnMut(usize, usize);
 pub struct Start {
     /// Where it came from.
     pub origin: Origin,
+    /// Where networks live.
+    pub place: Place,
     checkpoint: Option<Checkpoint>,
 }
 
@@ -32,13 +36,14 @@ impl Start {
     /// The weights that the settings name; read once for all networks of a run.
     pub fn of(config: &RunConfig) -> anyhow::Result<Self> {
         let spec = &config.network.weights;
+        let place = Place { device: device::open(config.device)?, ..Place::default() };
         if spec == crate::nets::config::RANDOM {
-            return Ok(Self { origin: Origin::Random { seed: config.seed }, checkpoint: None });
+            return Ok(Self { origin: Origin::Random { seed: config.seed }, place, checkpoint: None });
         }
         let cannot = || format!("network.weights is {spec:?}");
         let cache = Cache::locate(|name| std::env::var_os(name)).with_context(cannot)?;
         let (checkpoint, origin) = obtain(spec, None, &cache).with_context(cannot)?;
-        Ok(Self { origin, checkpoint: Some(checkpoint) })
+        Ok(Self { origin, place, checkpoint: Some(checkpoint) })
     }
 
     /// A network of this seed with these weights.
@@ -48,7 +53,8 @@ impl Start {
         spec: &PrepareSpec,
         seed: u64,
     ) -> anyhow::Result<(Network, Option<Loaded>)> {
-        let network = Network::new(config.network.clone(), RunConfig::input(spec), seed)?;
+        let (input, place) = (RunConfig::input(spec), self.place.clone());
+        let network = Network::at(place, config.network.clone(), input, CLASSES, seed)?;
         let backbone = &config.network.backbone;
         let own_last = backbone.last_layer(false);
         let heads = [

@@ -44,9 +44,9 @@ pub fn train(
     let folds = stratified(&nok, config.folds, config.seed);
     write_calibration_set(set, folder)?;
     write_splits(set, &folds, folder)?;
-    let environment = Environment::of(&candle_core::Device::Cpu);
-    folder.write("environment.json", &serde_json::to_vec_pretty(&environment)?)?;
     let start = Start::of(config)?;
+    let environment = Environment::of(&start.place.device);
+    folder.write("environment.json", &serde_json::to_vec_pretty(&environment)?)?;
     let weight_origin = start.words(config);
     let mut run = Run { set, config, spec: &spec, folder, progress, start, size: (0, 0), loaded: None };
 

@@ -6,7 +6,7 @@ use candle_core::Result;
 use std::ops::Range;
 
 /// Zeros around a map; pairs are (height, width).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pads {
     /// Above and to the left.
     pub before: (usize, usize),
