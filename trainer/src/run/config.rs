@@ -192,9 +192,12 @@ impl PrepareConfig {
 mod tests {
     use super::*;
 
-    const SHIPPED: [(&str, &str); 2] = [
+    const SHIPPED: [(&str, &str); 5] = [
         ("cnn.yaml", include_str!("../../configs/cnn.yaml")),
         ("paper-cnn.yaml", include_str!("../../configs/paper-cnn.yaml")),
+        ("efficientnet-lite0.yaml", include_str!("../../configs/efficientnet-lite0.yaml")),
+        ("yolov8s.yaml", include_str!("../../configs/yolov8s.yaml")),
+        ("siamese.yaml", include_str!("../../configs/siamese.yaml")),
     ];
 
     #[test]
