@@ -38,14 +38,19 @@ impl QuantisedNet {
 
 fn reason(op: &Op, quantised: bool) -> Option<(&'static str, &'static str)> {
     Some(match op {
-        Op::Conv(conv) if quantised => {
-            if conv.activation != Activation::Silu {
-                return None;
+        Op::Conv(conv) => {
+            let silu = conv.activation == Activation::Silu;
+            match (quantised, conv.groups) {
+                (true, 1) if silu => {
+                    ("SiLU after convolutions", "the line's runtime has no quantised sigmoid")
+                }
+                (true, 1) => return None,
+                (true, _) => (
+                    "depthwise and grouped convolutions",
+                    "on whole numbers, exactly; the line's runtime takes many times as long for them in int8",
+                ),
+                (false, _) => ("grouped convolutions with SiLU", "they have no form on whole numbers"),
             }
-            ("SiLU after convolutions", "the line's runtime has no quantised sigmoid")
-        }
-        Op::Conv(_) => {
-            ("convolutions in groups", "the line's runtime takes many times as long for them in int8")
         }
         Op::Add => ("sums", "the line's runtime has no quantised sum"),
         // They only move values.

@@ -6,6 +6,7 @@
 pub mod calibrate;
 pub mod float;
 pub mod folded;
+mod grouped;
 mod kept;
 pub mod onnx;
 pub mod parity;
@@ -15,6 +16,7 @@ pub mod reference;
 pub mod runtime;
 mod scales;
 
+pub use grouped::GroupedConv;
 pub use kept::KeptFloat;
 
 #[cfg(test)]

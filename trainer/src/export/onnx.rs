@@ -100,6 +100,11 @@ impl Graph {
         self.node(op, name, inputs, vec![])
     }
 
+    /// `Cast` to f32.
+    pub fn to_float(&mut self, name: &str, x: &Value) -> Value {
+        self.node("Cast", name, &[x], vec![int("to", DataType::Float as i64)])
+    }
+
     /// `Conv` with a bias.
     pub fn conv(
         &mut self,

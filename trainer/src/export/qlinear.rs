@@ -2,8 +2,9 @@
 
 use super::float::{self, Given};
 use super::folded::{Activation, FoldedConv, Op, Port};
+use super::grouped::GroupedConv;
 use super::onnx::{Graph, Quantisation, Value};
-use super::quantise::{QuantisedConv, QuantisedNet, Rounding, Steps};
+use super::quantise::{Form, Gains, Quantised, QuantisedConv, QuantisedNet, Steps};
 use std::collections::BTreeMap;
 
 impl QuantisedNet {
@@ -11,12 +12,16 @@ impl QuantisedNet {
     pub fn to_onnx(&self) -> Vec<u8> {
         let mut graph = Graph::default();
         let given = Given::declare(&mut graph, &self.net);
-        let mut writer = Writer { q: self, graph, given, floats: BTreeMap::new(), bytes: BTreeMap::new() };
+        let (floats, bytes, wholes) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut writer = Writer { q: self, graph, given, floats, bytes, wholes };
         let shapes = self.net.shapes();
         for (i, (node, conv)) in self.net.nodes.iter().zip(&self.convs).enumerate() {
             let port = Port::Node(i);
             if let (Op::Conv(float), Some(conv)) = (&node.op, conv) {
-                writer.conv(port, node.inputs[0], float, conv);
+                match conv {
+                    Quantised::Linear(conv) => writer.conv(port, node.inputs[0], float, conv),
+                    Quantised::Grouped(conv) => writer.grouped(port, node.inputs[0], float, conv),
+                }
             } else {
                 let inputs: Vec<Value> = node.inputs.iter().map(|p| writer.float(*p)).collect();
                 let from = self.net.shape(node.inputs[0], &shapes);
@@ -55,6 +60,7 @@ struct Writer<'a> {
     given: Given,
     floats: BTreeMap<Port, Value>,
     bytes: BTreeMap<Port, (Value, Quantisation)>,
+    wholes: BTreeMap<Port, Value>,
 }
 
 impl Writer<'_> {
@@ -63,7 +69,15 @@ impl Writer<'_> {
             return value.clone();
         }
         let (bytes, q) = &self.bytes[&port];
-        let value = self.graph.dequantize(float::name(&self.q.net, float::place(port)), bytes, q);
+        let name = float::name(&self.q.net, float::place(port));
+        let value = if let Some(Form::Gains(Gains { gain, .. })) = self.q.given(port) {
+            let steps = self.graph.dequantize(&format!("{name}.gained"), bytes, q);
+            let loss: Vec<f32> = gain.iter().map(|g| g.recip()).collect();
+            let by = self.graph.constant(&format!("{name}.loss"), &[1, loss.len(), 1, 1], &loss);
+            self.graph.op("Mul", name, &[&steps, &by])
+        } else {
+            self.graph.dequantize(name, bytes, q)
+        };
         self.floats.insert(port, value.clone());
         value
     }
@@ -74,18 +88,49 @@ impl Writer<'_> {
         }
         let name = self.q.u8_name(port);
         let mut x = self.float(port);
-        let steps = match &self.q.roundings[&port] {
-            Rounding::Steps(steps) => *steps,
-            Rounding::Gains { gain, zero_point } => {
-                let by = self.graph.constant(&format!("{name}.gain"), &[1, gain.len(), 1, 1], gain);
-                x = self.graph.op("Mul", &format!("{name}.gained"), &[&x, &by]);
-                Steps { scale: 1.0, zero_point: *zero_point }
-            }
-        };
+        let form = &self.q.roundings[&port];
+        if let Form::Gains(Gains { gain, .. }) = form {
+            let by = self.graph.constant(&format!("{name}.gain"), &[1, gain.len(), 1, 1], gain);
+            x = self.graph.op("Mul", &format!("{name}.gained"), &[&x, &by]);
+        }
+        let (steps, _) = form.read(0);
         let q = self.quantisation(&name, steps);
         let found = (self.graph.quantize(&name, &x, &q), q);
         self.bytes.insert(port, found.clone());
         found
+    }
+
+    /// The values of a map in u8 less their zero point, in f32. By `Cast`: ONNX Runtime takes a `Conv` between
+    /// `DequantizeLinear` and `QuantizeLinear` for one that it may compute with weights of 8 bits.
+    fn whole(&mut self, port: Port, zero_point: u8) -> Value {
+        if let Some(value) = self.wholes.get(&port) {
+            return value.clone();
+        }
+        let (x, _) = self.bytes(port);
+        let name = format!("{}.whole", self.q.u8_name(port));
+        let mut value = self.graph.to_float(&format!("{name}.cast"), &x);
+        if zero_point > 0 {
+            let zero = self.graph.constant(&format!("{name}.zero"), &[], &[f32::from(zero_point)]);
+            value = self.graph.op("Sub", &name, &[&value, &zero]);
+        }
+        self.wholes.insert(port, value.clone());
+        value
+    }
+
+    fn grouped(&mut self, port: Port, from: Port, float: &FoldedConv, conv: &GroupedConv) {
+        let x = self.whole(from, conv.zero_point);
+        let name = self.q.u8_name(port);
+        let weight =
+            self.graph.constant(&format!("{name}.weight"), &float::weight_shape(float), &conv.weight);
+        let bias = self.graph.constant(&format!("{name}.bias"), &[float.out], &conv.bias);
+        let window = float::window(float);
+        let sum = self.graph.conv(&format!("{name}.sum"), &x, &weight, &bias, window, float.groups);
+        let to = self.quantisation(&name, Steps { scale: conv.divisor, zero_point: conv.output.zero_point });
+        let y = self.graph.quantize(&name, &sum, &to);
+        // What reads it takes its gains into account.
+        let steps = Steps { scale: 1.0, zero_point: conv.output.zero_point };
+        let q = self.quantisation(&format!("{name}.gained"), steps);
+        self.bytes.insert(port, (y, q));
     }
 
     fn conv(&mut self, port: Port, from: Port, float: &FoldedConv, conv: &QuantisedConv) {

@@ -2,8 +2,9 @@
 //!
 //! Every convolution in one group is a `QLinearConv`: u8 activations, s8 weights with a scale for each output
 //! channel and zero point 0, s32 bias. A ReLU is the u8 clamp at zero point 0, a ReLU6 the clamp at both ends; for a
-//! SiLU the sum is quantised and the rest is f32. All else is f32 ([`QuantisedNet::kept_float`]); where a convolution
-//! reads an f32 map, that is rounded to u8 first ([`Rounding`]), once for all that read it.
+//! SiLU the sum is quantised and the rest is f32. A convolution in groups is computed in f32, but on whole numbers that
+//! f32 adds up exactly ([`grouped`]). All else is f32 ([`QuantisedNet::kept_float`]); where a convolution reads an f32
+//! map, that is rounded to u8 first, once for all that read it.
 //!
 //! The arithmetic is chosen so that runtimes agree to the bit, not merely nearly:
 //! - With scales per output channel tract and ONNX Runtime both requantise as `round_half_even(f32(sum) * multiplier)`.
@@ -15,6 +16,7 @@
 
 use super::calibrate::{NodeRange, Ranges};
 use super::folded::{Activation, FoldedConv, FoldedNet, Op, Port};
+use super::grouped::{self, GroupedConv};
 use super::scales::{agreeing_scale, gains, pool_output, smooth_scale, steps};
 use std::collections::BTreeMap;
 
@@ -26,10 +28,19 @@ const LARGEST_BIAS: f64 = (1 << 22) as f64;
 pub struct QuantisedNet {
     /// What it was.
     pub net: FoldedNet,
-    /// For each node the integer convolution that takes its place.
-    pub convs: Vec<Option<QuantisedConv>>,
+    /// For each node the convolution on whole numbers that takes its place.
+    pub convs: Vec<Option<Quantised>>,
     /// How the f32 maps that convolutions read become u8.
-    pub roundings: BTreeMap<Port, Rounding>,
+    pub roundings: BTreeMap<Port, Form>,
+}
+
+/// A convolution on whole numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Quantised {
+    /// In one group, in integers.
+    Linear(QuantisedConv),
+    /// In several groups, in f32.
+    Grouped(GroupedConv),
 }
 
 /// How u8 values stand for numbers: `scale * (value - zero_point)`.
@@ -41,18 +52,35 @@ pub struct Steps {
     pub zero_point: u8,
 }
 
-/// How an f32 map becomes u8.
+/// How the u8 values of a map stand for its numbers.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Rounding {
-    /// At one scale: a pool of u8 values.
+pub enum Form {
+    /// All at one scale.
     Steps(Steps),
-    /// Each channel times its own gain, then at scale 1. The weights that read it are divided by the gains.
-    Gains {
-        /// One for each channel.
-        gain: Vec<f32>,
-        /// What stands for 0 in all.
-        zero_point: u8,
-    },
+    /// Each channel's numbers are multiplied by its own gain, then rounded at scale 1. The weights that read it are
+    /// divided by the gains.
+    Gains(Gains),
+}
+
+/// See [`Form::Gains`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gains {
+    /// One for each channel.
+    pub gain: Vec<f32>,
+    /// What stands for 0 in all.
+    pub zero_point: u8,
+}
+
+impl Form {
+    /// The steps that a convolution reads, and the gain of each of its input channels.
+    pub(super) fn read(&self, channels: usize) -> (Steps, Vec<f32>) {
+        match self {
+            Self::Steps(steps) => (*steps, vec![1.0; channels]),
+            Self::Gains(Gains { gain, zero_point }) => {
+                (Steps { scale: 1.0, zero_point: *zero_point }, gain.clone())
+            }
+        }
+    }
 }
 
 /// A convolution in integers. Zero padding pads with `input.zero_point`.
@@ -105,20 +133,24 @@ pub fn quantise(net: &FoldedNet, ranges: &Ranges) -> Result<QuantisedNet, Quanti
     let mut quantised = QuantisedNet { net: net.clone(), convs: Vec::new(), roundings: BTreeMap::new() };
     for (node, range) in net.nodes.iter().zip(&ranges.nodes) {
         let conv = match (&node.op, range) {
-            (Op::Conv(conv), Some(range)) if conv.groups == 1 => {
-                let from = node.inputs[0];
+            (Op::Conv(conv), Some(range)) if conv.groups == 1 || conv.activation != Activation::Silu => {
                 let numbers =
                     conv.weight.iter().chain(&conv.bias).chain([&range.before.low, &range.before.high]);
                 if !numbers.into_iter().all(|v| v.is_finite()) {
                     return Err(QuantiseError::NotFinite(node.name.clone()));
                 }
-                if range.mean_input.len() * conv.out != conv.weight.len() {
+                let (input, gain) = quantised.read(node.inputs[0], ranges).read(conv.input);
+                let fits = range.channels.len() == conv.out && gain.len() == conv.input;
+                if !fits || conv.groups == 1 && range.mean_input.len() * conv.out != conv.weight.len() {
                     return Err(QuantiseError::OtherRanges { ranges: found, net: wanted });
                 }
-                let (input, gain) = quantised.read(from, ranges);
-                let mut output = steps(range.before);
-                output.scale = smooth_scale(input.scale, output.scale);
-                Some(quantise_conv(conv, input, output, &gain, &range.mean_input))
+                Some(if conv.groups > 1 {
+                    Quantised::Grouped(grouped::quantise(conv, input, &gain, gains(&range.channels)))
+                } else {
+                    let mut output = steps(range.before);
+                    output.scale = smooth_scale(input.scale, output.scale);
+                    Quantised::Linear(quantise_conv(conv, input, output, &gain, &range.mean_input))
+                })
             }
             _ => None,
         };
@@ -131,51 +163,44 @@ pub fn quantise(net: &FoldedNet, ranges: &Ranges) -> Result<QuantisedNet, Quanti
 }
 
 impl QuantisedNet {
-    /// The u8 values that a node gives of itself, if it does.
-    pub(super) fn given(&self, port: Port) -> Option<Steps> {
+    /// The form of the u8 values that a node gives of itself, if it does.
+    pub(super) fn given(&self, port: Port) -> Option<Form> {
         let Port::Node(at) = port else { return None };
-        let conv = self.convs.get(at)?.as_ref()?;
         let Op::Conv(float) = &self.net.nodes[at].op else { return None };
-        (float.activation != Activation::Silu).then_some(conv.output)
-    }
-
-    /// How a convolution finds the map that it reads, and the gain of each channel; decides it at the first reading.
-    fn read(&mut self, port: Port, ranges: &Ranges) -> (Steps, Vec<f32>) {
-        let channels = match port {
-            Port::Node(at) => ranges.nodes[at].as_ref().map_or(&[][..], |n| &n.channels),
-            Port::Image | Port::Side => &ranges.image,
-        };
-        let ones = vec![1.0; channels.len()];
-        if let Some(steps) = self.given(port) {
-            return (steps, ones);
-        }
-        if !self.roundings.contains_key(&port) {
-            let rounding = self.pooled(port, ranges).map_or_else(
-                || {
-                    let (gain, zero_point) = gains(channels);
-                    Rounding::Gains { gain, zero_point }
-                },
-                Rounding::Steps,
-            );
-            self.roundings.insert(port, rounding);
-        }
-        match &self.roundings[&port] {
-            Rounding::Steps(steps) => (*steps, ones),
-            Rounding::Gains { gain, zero_point } => {
-                (Steps { scale: 1.0, zero_point: *zero_point }, gain.clone())
+        match self.convs.get(at)?.as_ref()? {
+            Quantised::Linear(conv) => {
+                (float.activation != Activation::Silu).then_some(Form::Steps(conv.output))
             }
+            Quantised::Grouped(conv) => Some(Form::Gains(conv.output.clone())),
         }
     }
 
-    /// The steps of a pool of u8 values.
-    fn pooled(&self, port: Port, ranges: &Ranges) -> Option<Steps> {
+    /// How a convolution finds the map that it reads; decides it at the first reading.
+    fn read(&mut self, port: Port, ranges: &Ranges) -> Form {
+        let known = self.given(port).or_else(|| self.roundings.get(&port).cloned());
+        known.unwrap_or_else(|| {
+            let channels = match port {
+                Port::Node(at) => ranges.nodes[at].as_ref().map_or(&[][..], |n| &n.channels),
+                Port::Image | Port::Side => &ranges.image,
+            };
+            let form = self.pooled(port, ranges).unwrap_or_else(|| Form::Gains(gains(channels)));
+            self.roundings.insert(port, form.clone());
+            form
+        })
+    }
+
+    /// The form of a pool of u8 values, where that is special.
+    fn pooled(&self, port: Port, ranges: &Ranges) -> Option<Form> {
         let Port::Node(at) = port else { return None };
         let node = &self.net.nodes[at];
         let from = self.given(node.inputs[0])?;
         let range = ranges.nodes[at].as_ref().map(NodeRange::output)?;
-        match &node.op {
-            Op::AvgPool { kernel, .. } => Some(pool_output(from, kernel.0 * kernel.1, steps(range))),
-            Op::MaxPool { .. } => Some(from),
+        match (&node.op, from) {
+            (Op::AvgPool { kernel, .. }, Form::Steps(from)) => {
+                Some(Form::Steps(pool_output(from, kernel.0 * kernel.1, steps(range))))
+            }
+            // The same numbers again.
+            (Op::MaxPool { .. }, from @ Form::Steps(_)) => Some(from),
             _ => None,
         }
     }

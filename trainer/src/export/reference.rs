@@ -1,12 +1,13 @@
 //! A quantised network in plain arithmetic: what the int8 export must compute, value by value.
 //!
 //! Sums are exact. A convolution requantises as ONNX Runtime's `QLinearConv` does, `round_half_even(f32(sum) *
-//! ((x_scale * w_scale) / y_scale)) + zero point`, clamped. What stays f32 is computed as by
+//! ((x_scale * w_scale) / y_scale)) + zero point`, clamped; one in groups divides its sum by a power of two. What stays f32 is computed as by
 //! [`FoldedNet::forward`](super::folded::FoldedNet::forward). [`Layer::near_ties`] counts the values so near half a
 //! step that a runtime may rightly round them to the other side.
 
 use super::folded::{Activation, FoldedConv, Op, Port, Shape, Value, activated, windows};
-use super::quantise::{QuantisedConv, QuantisedNet, Rounding, Steps};
+use super::grouped::GroupedConv;
+use super::quantise::{Form, Gains, Quantised, QuantisedConv, QuantisedNet, Steps};
 use std::collections::BTreeMap;
 
 /// How near to half a step counts as a tie: more than f32 arithmetic on values up to 255 can be off.
@@ -45,7 +46,10 @@ impl QuantisedNet {
         for (i, (node, shape)) in self.net.nodes.iter().zip(&shapes).enumerate() {
             let port = Port::Node(i);
             let data = if let (Op::Conv(float), Some(conv)) = (&node.op, &self.convs[i]) {
-                run.conv(port, node.inputs[0], float, conv, *shape)
+                match conv {
+                    Quantised::Linear(conv) => run.conv(port, node.inputs[0], float, conv, *shape),
+                    Quantised::Grouped(conv) => run.grouped(port, node.inputs[0], float, conv, *shape),
+                }
             } else {
                 let inputs: Vec<&Value> = node.inputs.iter().map(|p| &run.floats[p]).collect();
                 node.op.apply(&inputs, *shape)
@@ -99,16 +103,49 @@ impl Run<'_> {
         self.layers.push(Layer { name: self.q.sum_name(port, float), values, near_ties });
         data
     }
+
+    /// The same for a convolution in groups.
+    fn grouped(
+        &mut self,
+        port: Port,
+        from: Port,
+        float: &FoldedConv,
+        conv: &GroupedConv,
+        out: Shape,
+    ) -> Vec<f32> {
+        let shape = self.floats[&from].shape;
+        let whole = self.bytes(from).iter().map(|q| f32::from(*q) - f32::from(conv.zero_point)).collect();
+        let sums = FoldedConv {
+            weight: conv.weight.clone(),
+            bias: conv.bias.clone(),
+            activation: Activation::Identity,
+            ..float.clone()
+        };
+        let sums = Op::Conv(sums).apply(&[&Value { shape, data: whole }], out);
+        let Gains { gain, zero_point } = &conv.output;
+        let round = |sum: &f32| clamped((sum / conv.divisor).round_ties_even(), *zero_point);
+        let values: Vec<u8> = sums.iter().map(round).collect();
+        let area = out.dims.count() / gain.len();
+        let real = |(i, q): (usize, &u8)| {
+            (f32::from(*q) - f32::from(*zero_point)) * gain[i / area % gain.len()].recip()
+        };
+        let data = values.iter().enumerate().map(real).collect();
+        // Ties are exact and go to the even number everywhere.
+        self.layers.push(Layer { name: self.q.u8_name(port), values, near_ties: 0 });
+        data
+    }
 }
 
-fn round(name: String, value: &Value, rounding: &Rounding) -> Layer {
+fn round(name: String, value: &Value, form: &Form) -> Layer {
     let [channels, height, width] = value.map();
     let mut near_ties = 0;
     let mut values = Vec::with_capacity(value.data.len());
     for (i, x) in value.data.iter().enumerate() {
-        let (steps, zero_point) = match rounding {
-            Rounding::Steps(steps) => (x / steps.scale, steps.zero_point),
-            Rounding::Gains { gain, zero_point } => (x * gain[i / (height * width) % channels], *zero_point),
+        let (steps, zero_point) = match form {
+            Form::Steps(steps) => (x / steps.scale, steps.zero_point),
+            Form::Gains(Gains { gain, zero_point }) => {
+                (x * gain[i / (height * width) % channels], *zero_point)
+            }
         };
         near_ties += usize::from(is_tie(f64::from(steps)));
         values.push(clamped(steps.round_ties_even(), zero_point));

@@ -1,7 +1,7 @@
 //! Scales and zero points at which int8 loses little and runtimes agree to the bit.
 
 use super::calibrate::Span;
-use super::quantise::Steps;
+use super::quantise::{Gains, Steps};
 
 /// A gain for each channel and the zero point for all, so that every channel's range fits into u8.
 ///
@@ -9,7 +9,7 @@ use super::quantise::Steps;
 /// the geometric mean of the greatest gain that its range allows and the least of all channels': a great gain makes
 /// the map's steps fine, but the channel's weights, which are divided by it, coarse beside those of the others.
 /// A channel that is 0 in all of calibration gets the least gain: what it will hold is unknown.
-pub(super) fn gains(channels: &[Span]) -> (Vec<f32>, u8) {
+pub(super) fn gains(channels: &[Span]) -> Gains {
     let greatest = |span: &Span, zero: u8| {
         let below = if span.low < 0.0 { f32::from(zero) / -span.low } else { f32::INFINITY };
         let above = if span.high > 0.0 { f32::from(255 - zero) / span.high } else { f32::INFINITY };
@@ -25,7 +25,7 @@ pub(super) fn gains(channels: &[Span]) -> (Vec<f32>, u8) {
         let mean = (f64::from(greatest) * f64::from(least)).sqrt();
         if greatest.is_finite() { mean as f32 } else { least }
     };
-    (channels.iter().map(gain).collect(), zero)
+    Gains { gain: channels.iter().map(gain).collect(), zero_point: zero }
 }
 
 /// The steps at which a range fills u8.
@@ -100,7 +100,8 @@ mod tests {
     #[test]
     fn channels_share_a_zero_point_and_fit_with_their_gains() {
         let span = |low, high| Span { low, high };
-        let (gain, zero) = gains(&[span(-3.0, 3.0), span(-1.0, 4.0), span(0.0, 1.0), span(0.0, 0.0)]);
+        let Gains { gain, zero_point: zero } =
+            gains(&[span(-3.0, 3.0), span(-1.0, 4.0), span(0.0, 1.0), span(0.0, 0.0)]);
         // Steps 3/zero and 4/(255 - zero) weigh against each other; 4 needs more room above than 3 below.
         assert!((110..=125).contains(&zero), "{zero}");
         let least = f32::from(255 - zero) / 4.0;
@@ -110,7 +111,7 @@ mod tests {
             let steps = f32::from(zero) + gain * low..=f32::from(zero) + gain * high;
             assert!(*steps.start() >= -0.5 && *steps.end() <= 255.5, "{steps:?}");
         }
-        assert_eq!(gains(&[span(0.0, 0.0)]).0, [1.0]);
+        assert_eq!(gains(&[span(0.0, 0.0)]).gain, [1.0]);
     }
 
     #[test]

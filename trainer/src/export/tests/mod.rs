@@ -4,7 +4,7 @@ mod nets;
 
 use super::calibrate::NodeRange;
 use super::folded::{self, Activation, FoldedConv, FoldedNet, GlobalPool, Op, Pads, Port, Sides};
-use super::quantise::{QuantiseError, QuantisedNet, Rounding};
+use super::quantise::{Form, Gains, QuantiseError, Quantised, QuantisedConv, QuantisedNet};
 use super::runtime::{Runtime, RuntimeError};
 use super::{calibrate, float, parity, quantise};
 use nets::Builder;
@@ -114,6 +114,12 @@ fn wider_zoo() -> Vec<(&'static str, FoldedNet)> {
 
 fn all() -> impl Iterator<Item = (&'static str, FoldedNet)> {
     zoo().into_iter().chain(wider_zoo())
+}
+
+/// The convolutions in integers.
+fn linear(net: &QuantisedNet) -> Vec<&QuantisedConv> {
+    let linear = |conv| if let &Quantised::Linear(ref conv) = conv { Some(conv) } else { None };
+    net.convs.iter().flatten().filter_map(linear).collect()
 }
 
 fn conv(net: &FoldedNet, at: usize) -> &FoldedConv {
@@ -253,9 +259,9 @@ fn every_multiplier_is_the_same_in_whatever_order_it_is_computed() {
         .conv(64, (3, 3), (1, 1), false)
         .head(&[]);
     for (name, net) in all().chain([("wide", wide)]) {
-        for conv in quantised(&net).convs.into_iter().flatten() {
+        for conv in linear(&quantised(&net)) {
             let (x, y) = (conv.input.scale, conv.output.scale);
-            for w in conv.weight_scale {
+            for w in conv.weight_scale.iter().copied() {
                 let multiplier = (x * w) / y;
                 assert_eq!(
                     [(w * x) * (1.0 / y), w * (x * (1.0 / y))],
@@ -287,8 +293,8 @@ fn the_bias_makes_good_what_rounding_the_weights_shifts() {
     blind.nodes.iter_mut().flatten().for_each(|l| l.mean_input.iter_mut().for_each(|m| *m = 0.0));
     let shift = |ranges| {
         let q = quantise::quantise(&net, ranges).unwrap();
-        let (conv, float) = (q.convs[0].as_ref().unwrap(), self::conv(&net, 0));
-        let Rounding::Gains { gain, .. } = &q.roundings[&Port::Image] else { panic!("gains") };
+        let (conv, float) = (linear(&q)[0], self::conv(&net, 0));
+        let Form::Gains(Gains { gain, .. }) = &q.roundings[&Port::Image] else { panic!("gains") };
         let taps = 9 * net.image[0];
         let channel = |o: usize| {
             let step = f64::from(conv.weight_scale[o]);
