@@ -118,7 +118,7 @@ fn all() -> impl Iterator<Item = (&'static str, FoldedNet)> {
 
 /// The convolutions in integers.
 fn linear(net: &QuantisedNet) -> Vec<&QuantisedConv> {
-    let linear = |conv| if let &Quantised::Linear(ref conv) = conv { Some(conv) } else { None };
+    let linear = |conv| if let Quantised::Linear(conv) = conv { Some(conv) } else { None };
     net.convs.iter().flatten().filter_map(linear).collect()
 }
 
