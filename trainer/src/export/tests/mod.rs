@@ -118,8 +118,8 @@ fn all() -> impl Iterator<Item = (&'static str, FoldedNet)> {
 
 /// The convolutions in integers.
 fn linear(net: &QuantisedNet) -> Vec<&QuantisedConv> {
-    let linear = |conv| if let Quantised::Linear(conv) = conv { Some(conv) } else { None };
-    net.convs.iter().flatten().filter_map(linear).collect()
+    let of = net.convs.iter().flatten();
+    of.filter_map(|conv| if let Quantised::Linear(conv) = conv { Some(conv) } else { None }).collect()
 }
 
 fn conv(net: &FoldedNet, at: usize) -> &FoldedConv {
