@@ -41,6 +41,9 @@ pub enum Layout {
     /// On top of each other, so that what lies opposite on the strip lies in one place of the image:
     /// `[2 channels][264][9]`, all channels of the top side, then all of the bottom side.
     Stacked,
+    /// Beside each other, the columns stretched to as many as there are rows, linearly between the gauges' middles and
+    /// flat beyond the first and the last: the paper's square, `[channels][264][264]` (section 3.1).
+    Square,
 }
 
 /// A channel of the image: `scale (x - shift)`, kept between `low` and `high`, `x` by its [`Signal`].
@@ -171,6 +174,7 @@ impl PrepareSpec {
         match self.layout {
             Layout::Beside => [self.channels.len(), CHUNKS, GAUGES],
             Layout::Stacked => [2 * self.channels.len(), CHUNKS, SIDE_GAUGES],
+            Layout::Square => [self.channels.len(), CHUNKS, CHUNKS],
         }
     }
 
@@ -184,6 +188,9 @@ impl PrepareSpec {
             .collect();
         let image = match self.layout {
             Layout::Beside => planes.concat(),
+            Layout::Square => {
+                planes.iter().flat_map(|plane| plane.chunks_exact(GAUGES).flat_map(stretch)).collect()
+            }
             Layout::Stacked => {
                 let half = |plane: &[f32], first: usize| -> Vec<f32> {
                     plane
@@ -200,6 +207,18 @@ impl PrepareSpec {
         let side = self.side.iter().map(|value| side_value(*value, order)).collect();
         Prepared { image, side }
     }
+}
+
+/// A row of gauges as `CHUNKS` columns.
+fn stretch(row: &[f32]) -> impl Iterator<Item = f32> {
+    (0..CHUNKS).map(|column| {
+        // Where the column's middle lies between the gauges', in 1 / (2 CHUNKS) of a gauge: whole numbers, so exact.
+        let at = ((2 * column + 1) * GAUGES).saturating_sub(CHUNKS).min(2 * CHUNKS * (GAUGES - 1));
+        let (gauge, past) = (at / (2 * CHUNKS), at % (2 * CHUNKS));
+        let next = (gauge + 1).min(GAUGES - 1);
+        let share = past as f32 / (2 * CHUNKS) as f32;
+        row[gauge] * (1.0 - share) + row[next] * share
+    })
 }
 
 /// A coil from which every signal can be computed.

@@ -1,11 +1,13 @@
 //! A training step of the benchmark's workloads in our networks, one JSON line: `step_time WORKLOAD [STEPS] [SECONDS]`.
 //!
-//! `trainer/bench/run` calls it beside candle and PyTorch.
+//! `trainer/bench/run` calls it beside candle and PyTorch. `COILSIGHT_DEVICE=cuda` runs it on a GPU, in a program built with
+//! feature `cuda`.
 
 #[path = "step/measure.rs"]
 mod measure;
 
 use candle_core::{Device, Tensor};
+use coilsight_trainer::device;
 use coilsight_trainer::export::folded::{GlobalPool, Sides};
 use coilsight_trainer::fit::{AdamW, AdamWConfig, LossConfig};
 use coilsight_trainer::nets::cnn::CnnConfig;
@@ -14,6 +16,7 @@ use coilsight_trainer::nets::head::HeadConfig;
 use coilsight_trainer::nets::yolov8_cls::Scale;
 use coilsight_trainer::nets::{Input, Kept, Model, Network};
 use coilsight_trainer::nn::Pass;
+use coilsight_trainer::nn::params::Place;
 use coilsight_trainer::nn::seed::{Purpose, generator};
 use measure::BATCH;
 
@@ -36,7 +39,7 @@ fn yolo(size: Scale, freeze: usize) -> NetworkConfig {
 }
 
 /// The network of a workload and what it is given, as in `trainer/bench/steps.py`.
-fn network(workload: &str) -> anyhow::Result<Network> {
+fn network(workload: &str, place: &Place) -> anyhow::Result<Network> {
     let coil = Input { height: 264, width: 18, channels: 3, side: 0 };
     let (config, input) = match workload {
         "siamese" => {
@@ -55,7 +58,7 @@ fn network(workload: &str) -> anyhow::Result<Network> {
             (NetworkConfig { backbone, ..NetworkConfig::default() }, coil)
         }
     };
-    Ok(Network::new(config, input, 1)?)
+    Ok(Network::at(place.clone(), config, input, 2, 1)?)
 }
 
 #[allow(unsafe_code)]
@@ -64,7 +67,9 @@ fn main() -> anyhow::Result<()> {
     unsafe { coilsight_trainer::threads::leave_out_candle() };
     let arguments = measure::arguments(&WORKLOADS)?;
     let base = measure::base_mib()?;
-    let whole = network(&arguments.workload)?;
+    let device = std::env::var("COILSIGHT_DEVICE").unwrap_or_else(|_| "cpu".into());
+    let place = Place { device: device::open(device.parse()?)?, ..Place::default() };
+    let whole = network(&arguments.workload, &place)?;
     let kept = Kept(&whole);
     let net: &dyn Model = if arguments.workload == "yolov8s-7" { &kept } else { &whole };
     let (batch, note) = match arguments.workload.as_str() {
@@ -73,6 +78,7 @@ fn main() -> anyhow::Result<()> {
     };
     let Input { height, width, channels, side } = net.input();
     let (image, side) = (noise(&[batch, height, width, channels])?, noise(&[batch, side])?);
+    let (image, side) = (place.take(&image)?, place.take(&side)?);
     let labels: Vec<usize> = (0..batch).map(|i| i % 2).collect();
     let mut adam = AdamW::new(AdamWConfig::default(), net.params())?;
     let (mut rng, config) = (generator(1, Purpose::Dropout, 0, 0), LossConfig::default());

@@ -32,3 +32,6 @@ pub struct KeepConfig {
 fn budget() -> u64 {
     8192
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,3 +144,24 @@ proptest! {
         prop_assert!(prepared.side.iter().all(|v| v.is_finite()));
     }
 }
+
+#[test]
+fn the_square_goes_linearly_from_gauge_to_gauge() {
+    let spec = |layout| PrepareSpec { layout, channels: vec![spec().channels[1]], ..spec() };
+    assert_eq!(spec(Layout::Square).image_shape(), [1, CHUNKS, CHUNKS]);
+    let order = order();
+    let plain = spec(Layout::Beside).prepare(&coil(), Some(&order)).image;
+    let square = spec(Layout::Square).prepare(&coil(), Some(&order)).image;
+    assert_eq!(square.len(), CHUNKS * CHUNKS);
+    for (row, columns) in plain.chunks_exact(GAUGES).zip(square.chunks_exact(CHUNKS)) {
+        for (column, found) in columns.iter().enumerate() {
+            let at =
+                ((column as f64 + 0.5) * GAUGES as f64 / CHUNKS as f64 - 0.5).clamp(0.0, GAUGES as f64 - 1.0);
+            let (gauge, share) = (at.floor() as usize, at.fract());
+            let next = row[(gauge + 1).min(GAUGES - 1)];
+            let want = f64::from(row[gauge]) * (1.0 - share) + f64::from(next) * share;
+            assert!((f64::from(*found) - want).abs() < 1e-5, "{column}: {found} {want}");
+        }
+        assert_eq!((columns[0], columns[CHUNKS - 1]), (row[0], row[GAUGES - 1]));
+    }
+}
