@@ -101,6 +101,8 @@ impl Manifest {
             unique("input", part.inputs.iter().map(|i| i.name.as_str()))?;
             unique("output", part.outputs.iter().map(String::as_str))?;
             part.outputs.iter().try_for_each(|name| text("an output's name", name))?;
+            count("texts on what of a part is f32", part.float.len(), 0, MAX_ITEMS)?;
+            part.float.iter().try_for_each(|why| text("a text on what of a part is f32", why))?;
             for input in &part.inputs {
                 text("an input's name", &input.name)?;
                 if !self.offers(&input.from, &self.parts[..at]) {

@@ -66,6 +66,9 @@ pub struct Part {
     pub outputs: Vec<String>,
     /// What its weights and arithmetic are.
     pub precision: Precision,
+    /// What of an int8 part is computed in `f32`, and why. For people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub float: Vec<String>,
 }
 
 /// An input of a part.

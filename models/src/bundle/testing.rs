@@ -53,6 +53,7 @@ pub(crate) fn part(part: &str, inputs: &[(&str, &str)], outputs: &[&str]) -> Par
             .collect(),
         outputs: outputs.iter().map(ToString::to_string).collect(),
         precision: Precision::F32,
+        float: Vec::new(),
     }
 }
 

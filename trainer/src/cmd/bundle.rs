@@ -69,8 +69,9 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
             if *json {
                 let parity = &built.parity;
                 let (fingerprint, bytes) = (built.fingerprint.to_string(), built.bytes);
-                let told =
-                    serde_json::json!({ "fingerprint": fingerprint, "bytes": bytes, "parity": parity });
+                let told = serde_json::json!({
+                    "fingerprint": fingerprint, "bytes": bytes, "parity": parity, "float": built.float,
+                });
                 println!("{told}");
                 return Ok(());
             }
@@ -80,6 +81,9 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
                     "member {i}: P(NOK) of int8 differs from f32 by {:.4} in the mean and {:.4} at most, on {} coils",
                     p.mean, p.max, p.coils
                 );
+            }
+            for kept in &built.float {
+                println!("f32: {kept}");
             }
             Ok(())
         }
@@ -120,6 +124,12 @@ fn inspect(path: &Path, extract: Option<&Path>, json: bool) -> anyhow::Result<()
     }
     for model in &claimed.models {
         println!("  model {} ({}), weight {}", model.name, model.kind, model.weight);
+    }
+    for part in &claimed.parts {
+        println!("  network {}: {}", part.id, serde_json::to_string(&part.precision)?.trim_matches('"'));
+        for kept in &part.float {
+            println!("    f32: {kept}");
+        }
     }
     for (class, t) in ["A", "B", "C"].iter().zip([claimed.policy.a, claimed.policy.b, claimed.policy.c]) {
         println!(

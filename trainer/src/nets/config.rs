@@ -87,6 +87,12 @@ fn image() -> Sides {
 }
 
 impl NetworkConfig {
+    /// What the network is called.
+    pub fn name(&self) -> String {
+        let backbone = self.backbone.name();
+        if self.siamese.is_some() { format!("siamese {backbone}") } else { backbone }
+    }
+
     /// Whether such a network can be built for such an input.
     pub fn check(&self, input: Input) -> Result<(), NetworkError> {
         for (what, value) in [("height", input.height), ("width", input.width), ("channels", input.channels)]

@@ -45,6 +45,15 @@ pub struct Built {
     pub bytes: usize,
     /// int8 against f32, for each member.
     pub parity: Vec<Parity>,
+    /// What of the int8 networks is computed in f32, and why.
+    pub float: Vec<String>,
+}
+
+/// A member's network as it is released.
+struct Exported {
+    onnx: Vec<u8>,
+    /// What of it is computed in f32, and why.
+    float: Vec<String>,
 }
 
 /// Builds, signs and checks a bundle, and only then writes it.
@@ -62,9 +71,9 @@ pub fn build(
     for number in 0..record.config.members {
         let network = folder.network(Member { fold: None, number }, &record.prepare)?;
         let folded = network.fold()?;
-        let (int8, compared) = export(&folded, &record, &coils)
+        let (exported, compared) = export(&folded, &record, &coils)
             .with_context(|| format!("member {number} of the run is not fit for release"))?;
-        models.push(int8);
+        models.push(exported);
         parity.push(compared);
     }
     // Golden scores are what the line's own code makes of the coils, so the set is put together twice:
@@ -85,11 +94,12 @@ pub fn build(
     let bundle = verify(&bytes, key)?;
     Session::open(&bundle)?.check_golden().context("the bundle does not reproduce its own golden scores")?;
     write_whole(out, &bytes)?;
-    Ok(Built { fingerprint: bundle.fingerprint(), bytes: bytes.len(), parity })
+    let float = models.swap_remove(0).float;
+    Ok(Built { fingerprint: bundle.fingerprint(), bytes: bytes.len(), parity, float })
 }
 
 /// int8 ONNX of a network, and how it compares with f32 on the calibration coils.
-fn export(net: &FoldedNet, record: &RunRecord, coils: &[LabelledCoil]) -> anyhow::Result<(Vec<u8>, Parity)> {
+fn export(net: &FoldedNet, record: &RunRecord, coils: &[LabelledCoil]) -> anyhow::Result<(Exported, Parity)> {
     let prepared = || {
         coils.iter().map(|coil| {
             let prepared = record.prepare.prepare(&coil.matrix, coil.order.as_ref());
@@ -97,9 +107,11 @@ fn export(net: &FoldedNet, record: &RunRecord, coils: &[LabelledCoil]) -> anyhow
         })
     };
     let ranges = calibrate::observe(net, prepared())?;
-    let int8 = quantise::to_onnx(net, &ranges)?;
-    let parity = parity::compare(&float::to_onnx(net), &int8, prepared())?;
-    Ok((int8, parity.within(parity::Limits::default())?))
+    let int8 = quantise::quantise(net, &ranges)?;
+    let exported =
+        Exported { onnx: int8.to_onnx(), float: int8.kept_float().iter().map(ToString::to_string).collect() };
+    let parity = parity::compare(&float::to_onnx(net), &exported.onnx, prepared())?;
+    Ok((exported, parity.within(parity::Limits::default())?))
 }
 
 fn golden(coil: &LabelledCoil, p_nok: f64, models: BTreeMap<Id, f64>) -> GoldenCoil {
@@ -110,7 +122,7 @@ fn golden(coil: &LabelledCoil, p_nok: f64, models: BTreeMap<Id, f64>) -> GoldenC
 fn sign(
     record: &RunRecord,
     options: &BuildOptions,
-    models: &[Vec<u8>],
+    models: &[Exported],
     mut coils: Vec<GoldenCoil>,
     key: &SecretKey,
 ) -> anyhow::Result<Vec<u8>> {
@@ -124,9 +136,9 @@ fn sign(
         }
     }
     let limits = Limits::default();
-    let mut builder = Builder::new(manifest(record, options, &names)?);
+    let mut builder = Builder::new(manifest(record, options, &names, models)?);
     for (i, model) in models.iter().enumerate() {
-        builder = builder.file(onnx_name(i)?, model.clone())?;
+        builder = builder.file(onnx_name(i)?, model.onnx.clone())?;
     }
     builder = builder.file(golden_name()?, GoldenSet::new(coils)?.to_bytes()?)?;
     let layout = builder.lay_out(&limits)?;
@@ -150,7 +162,12 @@ fn golden_name() -> anyhow::Result<FileName> {
     Ok(FileName::new("golden.coils")?)
 }
 
-fn manifest(record: &RunRecord, options: &BuildOptions, names: &[Id]) -> anyhow::Result<Manifest> {
+fn manifest(
+    record: &RunRecord,
+    options: &BuildOptions,
+    names: &[Id],
+    exported: &[Exported],
+) -> anyhow::Result<Manifest> {
     let mut inputs = vec![PartInput { name: "image".into(), from: Source::Image }];
     if !record.prepare.side.is_empty() {
         inputs.push(PartInput { name: "side".into(), from: Source::Side });
@@ -158,7 +175,7 @@ fn manifest(record: &RunRecord, options: &BuildOptions, names: &[Id]) -> anyhow:
     let mut parts = Vec::new();
     let mut models = Vec::new();
     let calibration = Calibration { scale: record.calibration.slope, offset: record.calibration.offset };
-    for (i, name) in names.iter().enumerate() {
+    for (i, (name, exported)) in names.iter().zip(exported).enumerate() {
         let id = Id::new(format!("net-{i}"))?;
         parts.push(Part {
             id: id.clone(),
@@ -166,8 +183,9 @@ fn manifest(record: &RunRecord, options: &BuildOptions, names: &[Id]) -> anyhow:
             inputs: inputs.clone(),
             outputs: vec!["logits".into()],
             precision: Precision::Int8,
+            float: exported.float.clone(),
         });
-        let (kind, output) = ("cnn".into(), "logits".into());
+        let (kind, output) = (record.config.network.name(), "logits".into());
         models.push(Model { name: name.clone(), kind, part: id, output, calibration, weight: 1.0 });
     }
     Ok(Manifest {

@@ -137,3 +137,24 @@ fn counts_and_texts_have_limits() {
         assert_eq!(fault(|m| m.lines = lines), ManifestFault::Lines);
     }
 }
+
+#[test]
+fn what_stays_f32_is_told_in_few_short_texts() {
+    let mut told = manifest();
+    told.parts[0].float = vec!["sums (2): why".into()];
+    assert_eq!(told.check(), Ok(()));
+    let read = |bytes: &[u8]| Manifest::parse(bytes).unwrap().parts[0].float.clone();
+    assert_eq!(read(&told.to_bytes().unwrap()), ["sums (2): why"]);
+    // A manifest from before the field was there.
+    let before = manifest().to_bytes().unwrap();
+    assert!(!String::from_utf8(before.clone()).unwrap().contains("\"float\""));
+    assert!(read(&before).is_empty());
+    assert!(matches!(
+        fault(|m| m.parts[0].float = vec!["x".into(); MAX_ITEMS + 1]),
+        ManifestFault::Count { .. }
+    ));
+    assert!(matches!(
+        fault(|m| m.parts[0].float = vec!["x".repeat(MAX_TEXT + 1)]),
+        ManifestFault::Text { .. }
+    ));
+}

@@ -430,3 +430,27 @@ fn a_file_that_is_no_model_is_an_error() {
         assert!(matches!(Runtime::load(bytes), Err(RuntimeError::Load(_))));
     }
 }
+
+#[test]
+fn what_stays_f32_is_told_by_kind() {
+    let told = |at: usize| {
+        let (_, net) = wider_zoo().swap_remove(at);
+        let kept = quantised(&net).kept_float();
+        kept.iter().map(|k| (k.what, k.nodes.len())).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(0),
+        [
+            ("SiLU after convolutions", 16),
+            ("sums", 3),
+            ("pools", 2),
+            ("dense layers and norms of vectors", 1)
+        ]
+    );
+    assert_eq!(told(2)[..2], [("depthwise and grouped convolutions", 5), ("sums", 2)]);
+    assert_eq!(told(3).last(), Some(&("similarity to references", 1)));
+    let (_, net) = zoo().swap_remove(0);
+    let kept = quantised(&net).kept_float();
+    assert_eq!(kept[0].to_string(), "pools (3): the line's runtime has no quantised pool");
+    assert_eq!(kept[0].nodes, ["layer.2", "features.0", "features.1"]);
+}
