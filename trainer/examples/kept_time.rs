@@ -5,7 +5,7 @@
 //! far out-of-fold scores of the plain and the kept way are apart.
 
 #[global_allocator]
-static ALLOCATOR: coilsight_trainer::allocator::Keeping = coilsight_trainer::allocator::Keeping::new(1 << 30);
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use coilsight_trainer::data::coils::{CoilSet, LabelledCoil};
 use coilsight_trainer::kept::{AS_IT_IS, Draws, KeepConfig, Key, Store, fill, row_length};

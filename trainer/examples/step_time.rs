@@ -22,7 +22,7 @@ use measure::BATCH;
 
 /// As the trainer itself has it.
 #[global_allocator]
-static ALLOCATOR: coilsight_trainer::allocator::Keeping = coilsight_trainer::allocator::Keeping::new(1 << 30);
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const WORKLOADS: [&str; 5] = ["siamese", "cnn", "yolov8s-7", "yolov8n", "efficientnet-lite0"];
 

@@ -4,7 +4,6 @@
 //! [`run`] is the procedure from settings to thresholds, [`score`] says how good it is, [`export`] writes
 //! ONNX, [`release`] signs, and [`simulate`] makes coils where there are none.
 
-pub mod allocator;
 pub mod cmd;
 pub mod data;
 pub mod device;
