@@ -1,7 +1,7 @@
 //! Weights of others: where they are had, how their files are read, and how they get into a network.
 //!
 //! [`obtain`] turns what a user named (an entry of the [`catalogue`] or a file) into a [`Checkpoint`] and its
-//! [`Origin`]; [`load`] puts it into a network. Nothing is fetched but by `coilsight-trainer weights fetch`.
+//! [`Origin`]; [`load()`] puts it into a network. Nothing is fetched but by `coilsight-trainer weights fetch`.
 
 pub mod cache;
 pub mod catalogue;
