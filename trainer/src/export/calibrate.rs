@@ -39,8 +39,8 @@ pub struct Ranges {
 pub struct NodeRange {
     /// Each channel's range.
     pub channels: Vec<Span>,
-    /// The range before the activation, where that is not the clamp of a quantised value; else the output's.
-    pub before: Span,
+    /// Each channel's range before the activation, where that is not the clamp of a quantised value; else the output's.
+    pub before: Vec<Span>,
     /// Convolutions in one group: the mean input, zero padding included, under each weight, `[input][kh][kw]`.
     pub mean_input: Vec<f64>,
 }
@@ -118,7 +118,7 @@ where
             let output = outputs.next().expect("every map was asked for");
             add(&mut seen.channels, output, seen.area);
             let before = if seen.gated { outputs.next().expect("every sum was asked for") } else { output };
-            seen.before.add(before);
+            add(&mut seen.before, before, seen.area);
             match node.inputs[0] {
                 Port::Image => seen.add_means(&strip),
                 Port::Side => {}
@@ -138,7 +138,7 @@ where
 /// What has been seen of a node that gives a map.
 struct Seen<'a> {
     channels: Vec<Span>,
-    before: Span,
+    before: Vec<Span>,
     /// Whether what comes before the activation is looked at by itself.
     gated: bool,
     /// Values of a channel.
@@ -158,7 +158,7 @@ impl<'a> Seen<'a> {
         };
         Self {
             channels: vec![Span::ZERO; channels],
-            before: Span::ZERO,
+            before: vec![Span::ZERO; channels],
             gated: conv.is_some_and(|(conv, _)| conv.activation == Activation::Silu),
             area: height * width,
             sums: vec![0.0; conv.map_or(0, |(c, _)| c.input * c.kernel.0 * c.kernel.1)],
@@ -200,7 +200,7 @@ impl<'a> Seen<'a> {
 
     fn range(&self) -> NodeRange {
         let mean_input = self.sums.iter().map(|s| s / self.positions as f64).collect();
-        NodeRange { channels: self.channels.clone(), before: self.before, mean_input }
+        NodeRange { channels: self.channels.clone(), before: self.before.clone(), mean_input }
     }
 }
 

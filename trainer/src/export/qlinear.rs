@@ -68,18 +68,24 @@ impl Writer<'_> {
         if let Some(value) = self.given.get(port).or_else(|| self.floats.get(&port)) {
             return value.clone();
         }
-        let (bytes, q) = &self.bytes[&port];
+        let (bytes, q) = self.bytes[&port].clone();
         let name = float::name(&self.q.net, float::place(port));
-        let value = if let Some(Form::Gains(Gains { gain, .. })) = self.q.given(port) {
-            let steps = self.graph.dequantize(&format!("{name}.gained"), bytes, q);
-            let loss: Vec<f32> = gain.iter().map(|g| g.recip()).collect();
-            let by = self.graph.constant(&format!("{name}.loss"), &[1, loss.len(), 1, 1], &loss);
-            self.graph.op("Mul", name, &[&steps, &by])
-        } else {
-            self.graph.dequantize(name, bytes, q)
-        };
+        let form = self.q.given(port).expect("a value without an f32 form gives u8");
+        let value = self.dequantize(name, &bytes, &q, &form);
         self.floats.insert(port, value.clone());
         value
+    }
+
+    fn dequantize(&mut self, name: &str, bytes: &Value, q: &Quantisation, form: &Form) -> Value {
+        match form {
+            Form::Steps(_) => self.graph.dequantize(name, bytes, q),
+            Form::Gains(Gains { gain, .. }) => {
+                let steps = self.graph.dequantize(&format!("{name}.gained"), bytes, q);
+                let loss: Vec<f32> = gain.iter().map(|g| g.recip()).collect();
+                let by = self.graph.constant(&format!("{name}.loss"), &[1, loss.len(), 1, 1], &loss);
+                self.graph.op("Mul", name, &[&steps, &by])
+            }
+        }
     }
 
     fn bytes(&mut self, port: Port) -> (Value, Quantisation) {
@@ -143,12 +149,14 @@ impl Writer<'_> {
             zero_point: self.graph.constant(&format!("{name}.weight_zero_point"), &[], &[0_i8]),
         };
         let bias = self.graph.constant(&format!("{name}.bias"), &[float.out], &conv.bias);
-        let output = self.quantisation(&name, conv.output);
+        let (steps, _) = conv.output.read(0);
+        let output = self.quantisation(&name, steps);
         let window = float::window(float);
         let y = self.graph.qlinear_conv(&name, (&x, &input), (&weight, &weight_q), &output, &bias, window);
         if float.activation == Activation::Silu {
             let name = float::name(&self.q.net, float::place(port));
-            let sum = self.graph.dequantize(&float::before(name, float.activation), &y, &output);
+            let before = float::before(name, float.activation);
+            let sum = self.dequantize(&before, &y, &output, &conv.output);
             let value = float::activate(&mut self.graph, name, sum, float.activation);
             self.floats.insert(port, value);
         } else {

@@ -1,7 +1,8 @@
 //! Static int8: a folded network and its activation ranges become integers, and those an ONNX model.
 //!
 //! Every convolution in one group is a `QLinearConv`: u8 activations, s8 weights with a scale for each output
-//! channel and zero point 0, s32 bias. A ReLU is the u8 clamp at zero point 0, a ReLU6 the clamp at both ends; for a
+//! channel and zero point 0, s32 bias. What it gives has a gain for each channel, that the weights take in, so that
+//! every channel fills u8 ([`Form`]). A ReLU is the u8 clamp at zero point 0, a ReLU6 the clamp at both ends; for a
 //! SiLU the sum is quantised and the rest is f32. A convolution in groups is computed in f32, but on whole numbers that
 //! f32 adds up exactly ([`grouped`]). All else is f32 ([`QuantisedNet::kept_float`]); where a convolution reads an f32
 //! map, that is rounded to u8 first, once for all that read it.
@@ -17,7 +18,7 @@
 use super::calibrate::{NodeRange, Ranges};
 use super::folded::{Activation, FoldedConv, FoldedNet, Op, Port};
 use super::grouped::{self, GroupedConv};
-use super::scales::{agreeing_scale, gains, pool_output, smooth_scale, steps};
+use super::scales::{agreeing_scale, full_gains, gains, pool_output, smooth_scale, steps};
 use std::collections::BTreeMap;
 
 /// The largest quantised bias: sums stay well inside s32, and rounding it is finer than an f32 holds.
@@ -95,7 +96,7 @@ pub struct QuantisedConv {
     /// `[out]`, in steps of `input.scale * weight_scale`.
     pub bias: Vec<i32>,
     /// What it gives: the layer's output, or what a SiLU is applied to.
-    pub output: Steps,
+    pub output: Form,
 }
 
 /// Why a network cannot be quantised.
@@ -134,9 +135,8 @@ pub fn quantise(net: &FoldedNet, ranges: &Ranges) -> Result<QuantisedNet, Quanti
     for (node, range) in net.nodes.iter().zip(&ranges.nodes) {
         let conv = match (&node.op, range) {
             (Op::Conv(conv), Some(range)) if conv.groups == 1 || conv.activation != Activation::Silu => {
-                let numbers =
-                    conv.weight.iter().chain(&conv.bias).chain([&range.before.low, &range.before.high]);
-                if !numbers.into_iter().all(|v| v.is_finite()) {
+                let spans = range.before.iter().flat_map(|span| [&span.low, &span.high]);
+                if !conv.weight.iter().chain(&conv.bias).chain(spans).all(|v| v.is_finite()) {
                     return Err(QuantiseError::NotFinite(node.name.clone()));
                 }
                 let (input, gain) = quantised.read(node.inputs[0], ranges).read(conv.input);
@@ -147,9 +147,8 @@ pub fn quantise(net: &FoldedNet, ranges: &Ranges) -> Result<QuantisedNet, Quanti
                 Some(if conv.groups > 1 {
                     Quantised::Grouped(grouped::quantise(conv, input, &gain, gains(&range.channels)))
                 } else {
-                    let mut output = steps(range.before);
-                    output.scale = smooth_scale(input.scale, output.scale);
-                    Quantised::Linear(quantise_conv(conv, input, output, &gain, &range.mean_input))
+                    let form = quantised.output(conv, range, input);
+                    Quantised::Linear(quantise_conv(conv, input, form, &gain, &range.mean_input))
                 })
             }
             _ => None,
@@ -168,11 +167,25 @@ impl QuantisedNet {
         let Port::Node(at) = port else { return None };
         let Op::Conv(float) = &self.net.nodes[at].op else { return None };
         match self.convs.get(at)?.as_ref()? {
-            Quantised::Linear(conv) => {
-                (float.activation != Activation::Silu).then_some(Form::Steps(conv.output))
-            }
+            Quantised::Linear(conv) => (float.activation != Activation::Silu).then(|| conv.output.clone()),
             Quantised::Grouped(conv) => Some(Form::Gains(conv.output.clone())),
         }
+    }
+
+    /// The form of what a convolution in one group gives, the next of the network.
+    fn output(&self, conv: &FoldedConv, range: &NodeRange, input: Steps) -> Form {
+        let port = Port::Node(self.convs.len());
+        let pool = |op: &Op| matches!(op, Op::AvgPool { .. } | Op::MaxPool { .. });
+        if conv.activation == Activation::Silu {
+            return Form::Gains(full_gains(&range.before));
+        }
+        if self.net.nodes.iter().any(|n| n.inputs.contains(&port) && pool(&n.op)) {
+            // The means of a pool must not fall on half a step, whatever the channel.
+            let mut output = steps(range.output());
+            output.scale = smooth_scale(input.scale, output.scale);
+            return Form::Steps(output);
+        }
+        Form::Gains(gains(&range.channels))
     }
 
     /// How a convolution finds the map that it reads; decides it at the first reading.
@@ -209,20 +222,23 @@ impl QuantisedNet {
 fn quantise_conv(
     conv: &FoldedConv,
     input: Steps,
-    output: Steps,
+    output: Form,
     gain: &[f32],
     mean_input: &[f64],
 ) -> QuantisedConv {
     let taps = conv.kernel.0 * conv.kernel.1;
     let input_scale = f64::from(input.scale);
+    let (to, gained) = output.read(conv.out);
     let (mut weight, mut weight_scale, mut bias) = (Vec::new(), Vec::new(), Vec::new());
-    for (row, b) in conv.weight.chunks_exact(conv.input * taps).zip(&conv.bias) {
+    let rows = conv.weight.chunks_exact(conv.input * taps);
+    for (row, (b, gained)) in rows.zip(conv.bias.iter().zip(&gained)) {
+        let gained = f64::from(*gained);
         let row: Vec<f64> =
-            row.iter().enumerate().map(|(i, w)| f64::from(*w) / f64::from(gain[i / taps])).collect();
-        let b = f64::from(*b);
+            row.iter().enumerate().map(|(i, w)| f64::from(*w) * gained / f64::from(gain[i / taps])).collect();
+        let b = f64::from(*b) * gained;
         let largest = row.iter().fold(0.0_f64, |m, w| m.max(w.abs()));
         let scale = (largest / 127.0).max(b.abs() / input_scale / LARGEST_BIAS);
-        let scale = agreeing_scale(if scale > 0.0 { scale as f32 } else { 1.0 }, input.scale, output.scale);
+        let scale = agreeing_scale(if scale > 0.0 { scale as f32 } else { 1.0 }, input.scale, to.scale);
         let step = f64::from(scale);
         let mut shift = 0.0;
         for (i, w) in row.iter().enumerate() {

@@ -92,14 +92,18 @@ impl Run<'_> {
         let size = self.floats[&from].map();
         let (values, near_ties) = convolve(float, conv, self.bytes(from), size);
         assert_eq!(values.len(), out.count());
-        let steps = conv.output;
-        let real = |q: &u8| (f32::from(*q) - f32::from(steps.zero_point)) * steps.scale;
+        let (steps, gain) = conv.output.read(float.out);
+        let area = out.dims.count() / float.out;
+        let real = |(i, q): (usize, &u8)| {
+            let x = (f32::from(*q) - f32::from(steps.zero_point)) * steps.scale;
+            x * gain[i / area % float.out].recip()
+        };
         let after = |x: f32| match float.activation {
             Activation::Silu => activated(Activation::Silu, f64::from(x)) as f32,
             // The clamp has done it.
             Activation::Identity | Activation::Relu | Activation::Relu6 => x,
         };
-        let data = values.iter().map(|q| after(real(q))).collect();
+        let data = values.iter().enumerate().map(|q| after(real(q))).collect();
         self.layers.push(Layer { name: self.q.sum_name(port, float), values, near_ties });
         data
     }
@@ -163,7 +167,7 @@ fn convolve(
     let (oh, ow) =
         windows((height, width), float.kernel, float.stride, float.pads).expect("checked when built");
     let zero = i32::from(conv.input.zero_point);
-    let Steps { scale, zero_point } = conv.output;
+    let (Steps { scale, zero_point }, _) = conv.output.read(0);
     let mut ties = 0;
     let mut data = Vec::new();
     for map in x.chunks_exact(channels * height * width) {

@@ -260,7 +260,7 @@ fn every_multiplier_is_the_same_in_whatever_order_it_is_computed() {
         .head(&[]);
     for (name, net) in all().chain([("wide", wide)]) {
         for conv in linear(&quantised(&net)) {
-            let (x, y) = (conv.input.scale, conv.output.scale);
+            let (x, y) = (conv.input.scale, conv.output.read(0).0.scale);
             for w in conv.weight_scale.iter().copied() {
                 let multiplier = (x * w) / y;
                 assert_eq!(
@@ -295,9 +295,9 @@ fn the_bias_makes_good_what_rounding_the_weights_shifts() {
         let q = quantise::quantise(&net, ranges).unwrap();
         let (conv, float) = (linear(&q)[0], self::conv(&net, 0));
         let Form::Gains(Gains { gain, .. }) = &q.roundings[&Port::Image] else { panic!("gains") };
-        let taps = 9 * net.image[0];
+        let (taps, (_, gained)) = (9 * net.image[0], conv.output.read(float.out));
         let channel = |o: usize| {
-            let step = f64::from(conv.weight_scale[o]);
+            let step = f64::from(conv.weight_scale[o]) / f64::from(gained[o]);
             let real: f64 = (0..taps)
                 .map(|i| {
                     let w = f64::from(conv.weight[o * taps + i]) * step * f64::from(gain[i / 9]);
