@@ -11,11 +11,11 @@ use super::quantise::{Gains, Steps};
 /// A channel that is 0 in all of calibration gets the least gain: what it will hold is unknown.
 pub(super) fn gains(channels: &[Span]) -> Gains {
     let zero = common_zero(channels);
-    let all = channels.iter().map(|s| greatest(s, zero)).filter(|g| g.is_finite());
+    let all = channels.iter().map(|s| greatest(*s, zero)).filter(|g| g.is_finite());
     let least = all.fold(f32::INFINITY, f32::min);
     let least = if least.is_finite() { least } else { 1.0 };
     let gain = |span: &Span| {
-        let greatest = greatest(span, zero);
+        let greatest = greatest(*span, zero);
         let mean = (f64::from(greatest) * f64::from(least)).sqrt();
         if greatest.is_finite() { mean as f32 } else { least }
     };
@@ -30,7 +30,7 @@ const SILU_LOW: f32 = -7.0;
 pub(super) fn full_gains(channels: &[Span]) -> Gains {
     let channels: Vec<Span> = channels.iter().map(|s| Span { low: s.low.max(SILU_LOW), ..*s }).collect();
     let zero_point = common_zero(&channels);
-    let gains = channels.iter().map(|s| greatest(s, zero_point));
+    let gains = channels.iter().map(|s| greatest(*s, zero_point));
     // What never moved from 0 may still move.
     let least = gains.clone().fold(f32::INFINITY, f32::min);
     let least = if least.is_finite() { least } else { 1.0 };
@@ -38,7 +38,7 @@ pub(super) fn full_gains(channels: &[Span]) -> Gains {
 }
 
 /// The greatest gain at which a range fits into u8.
-fn greatest(span: &Span, zero: u8) -> f32 {
+fn greatest(span: Span, zero: u8) -> f32 {
     let below = if span.low < 0.0 { f32::from(zero) / -span.low } else { f32::INFINITY };
     let above = if span.high > 0.0 { f32::from(255 - zero) / span.high } else { f32::INFINITY };
     below.min(above)
@@ -46,7 +46,7 @@ fn greatest(span: &Span, zero: u8) -> f32 {
 
 /// The zero point at which the squares of the channels' steps add up to the least.
 fn common_zero(channels: &[Span]) -> u8 {
-    let gains = |zero: u8| channels.iter().map(move |s| greatest(s, zero)).filter(|g| g.is_finite());
+    let gains = |zero: u8| channels.iter().map(move |s| greatest(*s, zero)).filter(|g| g.is_finite());
     let steps = |zero: u8| gains(zero).map(|g| f64::from(g).powi(-2)).sum::<f64>();
     (0..=255).min_by(|a, b| steps(*a).total_cmp(&steps(*b))).unwrap_or(0)
 }
