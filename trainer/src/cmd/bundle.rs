@@ -33,6 +33,9 @@ pub enum BundleCommand {
         /// A line it is for; may be repeated; `*` for any.
         #[arg(long = "line", default_value = "*")]
         lines: Vec<String>,
+        /// Release the networks in f32, as they were trained: for one that int8 changes too much.
+        #[arg(long)]
+        f32: bool,
         /// When it is built, instead of now: equal inputs then give equal bytes, but for the signature.
         #[arg(long, value_name = "RFC3339")]
         created_at: Option<Timestamp>,
@@ -56,13 +59,14 @@ pub enum BundleCommand {
 /// Carries the subcommand out.
 pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
     match command {
-        BundleCommand::Build { run, key, out, release, plant, lines, created_at, json } => {
+        BundleCommand::Build { run, key, out, release, plant, lines, f32, created_at, json } => {
             let place = |text: &String| Place::try_from(text.clone()).context("a plant's or line's name");
             let options = BuildOptions {
                 release: *release,
                 plant: place(plant)?,
                 lines: lines.iter().map(place).collect::<Result<_, _>>()?,
                 now: created_at.unwrap_or_else(Timestamp::now),
+                f32: *f32,
             };
             let key = SecretKey::open(key, password)?;
             let built = build(&RunFolder::open(run)?, &key, &options, out)?;

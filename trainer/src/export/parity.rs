@@ -62,7 +62,7 @@ pub enum ParityError {
     /// The exports differ by more than allowed.
     #[error(
         "P(NOK) of the int8 export is {:.4} off in the mean and {:.4} on coil {} ({} coils), more than {} and {}; \
-         calibrate on more coils, or release the f32 export",
+         calibrate on more coils, or release it in f32 (bundle build --f32)",
         parity.mean, parity.max, parity.worst, parity.coils, limits.mean, limits.max
     )]
     TooFar {

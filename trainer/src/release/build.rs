@@ -34,6 +34,8 @@ pub struct BuildOptions {
     pub lines: Vec<Place>,
     /// When it is built.
     pub now: Timestamp,
+    /// Whether networks are released as they were trained, without int8.
+    pub f32: bool,
 }
 
 /// What was built.
@@ -71,7 +73,7 @@ pub fn build(
     for number in 0..record.config.members {
         let network = folder.network(Member { fold: None, number }, &record.prepare)?;
         let folded = network.fold()?;
-        let (exported, compared) = export(&folded, &record, &coils)
+        let (exported, compared) = export(&folded, &record, &coils, options.f32)
             .with_context(|| format!("member {number} of the run is not fit for release"))?;
         models.push(exported);
         parity.push(compared);
@@ -98,8 +100,13 @@ pub fn build(
     Ok(Built { fingerprint: bundle.fingerprint(), bytes: bytes.len(), parity, float })
 }
 
-/// int8 ONNX of a network, and how it compares with f32 on the calibration coils.
-fn export(net: &FoldedNet, record: &RunRecord, coils: &[LabelledCoil]) -> anyhow::Result<(Exported, Parity)> {
+/// ONNX of a network, int8 unless f32 is asked for, and how it compares with f32 on the calibration coils.
+fn export(
+    net: &FoldedNet,
+    record: &RunRecord,
+    coils: &[LabelledCoil],
+    f32: bool,
+) -> anyhow::Result<(Exported, Parity)> {
     let prepared = || {
         coils.iter().map(|coil| {
             let prepared = record.prepare.prepare(&coil.matrix, coil.order.as_ref());
@@ -108,8 +115,12 @@ fn export(net: &FoldedNet, record: &RunRecord, coils: &[LabelledCoil]) -> anyhow
     };
     let ranges = calibrate::observe(net, prepared())?;
     let int8 = quantise::quantise(net, &ranges)?;
-    let exported =
-        Exported { onnx: int8.to_onnx(), float: int8.kept_float().iter().map(ToString::to_string).collect() };
+    let exported = if f32 {
+        Exported { onnx: float::to_onnx(net), float: vec!["all of it: it was asked for".into()] }
+    } else {
+        let float = int8.kept_float().iter().map(ToString::to_string).collect();
+        Exported { onnx: int8.to_onnx(), float }
+    };
     let parity = parity::compare(&float::to_onnx(net), &exported.onnx, prepared())?;
     Ok((exported, parity.within(parity::Limits::default())?))
 }
