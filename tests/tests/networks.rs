@@ -179,7 +179,7 @@ fn the_large_yolov8_reach_the_line() {
 fn the_large_efficientnet_lites_reach_the_line() {
     if is_full("the large EfficientNet-Lites reach the line") {
         for size in 1..5 {
-            try_out(&format!("efficientnet-lite{size}"), &lite(size), GENTLE, "");
+            try_out(&format!("efficientnet-lite{size}"), &lite(size), QUICK, "");
         }
     }
 }
