@@ -3,6 +3,7 @@
 //! Large maps are computed in parts of the batch, each from its input to its output while they are in the cache. Small maps
 //! with many channels are computed in blocks of channels, so that weights are read once.
 
+use super::backward::{Gradients, OutputGradient, Sizes, in_parts, with_scratch};
 use super::direct::Images;
 use super::direct::panels::{Panels, blocks};
 use super::direct::plan::Plan;
@@ -10,47 +11,11 @@ use super::geometry::Geometry;
 use super::shared::{Shared, vector};
 use super::{PARTS, per_part, unfolded};
 use rayon::prelude::*;
-use std::cell::RefCell;
-use std::ops::Range;
 
 /// Values of finished output that a visitor sees at a time.
 const VISIT: usize = 8 * 1024;
 /// Values of input held at a time: 512 KiB, a quarter of a core's second-level cache.
 const GROUP: usize = 128 * 1024;
-
-thread_local! {
-    /// Buffers of this thread, kept from call to call: allocating and clearing them costs as much as a small layer.
-    static SCRATCH: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Runs `f` with a buffer of at least `length` values, of arbitrary content.
-pub fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
-    let mut buffer = SCRATCH.with(|s| s.borrow_mut().pop()).unwrap_or_default();
-    if buffer.len() < length {
-        buffer.resize(length, 0.0);
-    }
-    let result = f(&mut buffer[..length]);
-    SCRATCH.with(|s| s.borrow_mut().push(buffer));
-    result
-}
-
-/// The gradient with respect to a convolution's output, possibly computed only when a part of the batch needs it.
-pub trait OutputGradient: Sync {
-    /// Whether [`OutputGradient::fill`] must be called; otherwise the values are there to be borrowed.
-    fn stored(&self) -> Option<&[f32]>;
-    /// Writes the values of the given output pixels (over the whole batch).
-    fn fill(&self, pixels: Range<usize>, out: &mut [f32]);
-}
-
-impl OutputGradient for &[f32] {
-    fn stored(&self) -> Option<&[f32]> {
-        Some(self)
-    }
-    fn fill(&self, pixels: Range<usize>, out: &mut [f32]) {
-        let width = out.len() / pixels.len();
-        out.copy_from_slice(&self[pixels.start * width..pixels.end * width]);
-    }
-}
 
 /// Whether the batch is computed in parts rather than in blocks of channels.
 fn by_parts(g: &Geometry) -> bool {
@@ -147,15 +112,6 @@ fn in_blocks(plan: &Plan, panels: &Panels, x: &[f32], y: Shared) {
     });
 }
 
-/// What [`backward`] is asked for and gives.
-#[derive(Default)]
-pub struct Gradients {
-    /// With respect to the input.
-    pub dx: Option<Vec<f32>>,
-    /// With respect to the weights.
-    pub dw: Option<Vec<f32>>,
-}
-
 /// Gradients of the input and of the weights.
 pub fn backward(
     g: &Geometry,
@@ -219,69 +175,33 @@ fn backward_in_parts(
     want_dx: bool,
     want_dw: bool,
 ) -> Gradients {
-    let run = |dx: Option<Shared>| gradients_in_parts(g, x, w, gradient, dx, want_dw);
-    // SAFETY: every pixel of every image is in one part, and belongs to one class of a plan.
-    let (dx, dw) =
-        if want_dx { unsafe { vector(x.len(), |dx| run(Some(dx))) } } else { (Vec::new(), run(None)) };
-    Gradients { dx: want_dx.then_some(dx), dw }
-}
-
-/// Writes the gradient of the input to `dx`, and gives that of the weights.
-#[allow(unsafe_code)]
-fn gradients_in_parts(
-    g: &Geometry,
-    x: &[f32],
-    w: &[f32],
-    gradient: &impl OutputGradient,
-    dx: Option<Shared>,
-    want_dw: bool,
-) -> Option<Vec<f32>> {
     let images = per_part(g.batch);
     let plan = (g.direct && want_dw).then(|| g.plan(group(images, g.image())));
-    let back = (g.direct && dx.is_some()).then(|| {
+    let back = (g.direct && want_dx).then(|| {
         let plan = g.transposed_plan(group(images, g.pixels() * g.output));
         let panels = Panels::backward(&plan, w, g.kernel.0 * g.kernel.1);
         (plan, panels)
     });
-    let partial: Vec<Vec<f32>> = x
-        .par_chunks(images * g.image())
-        .enumerate()
-        .map(|(part, x)| {
-            let at = part * images * g.image();
-            let dx = dx.map(|dx| dx.part(at..at + x.len()));
-            let first = part * images * g.pixels();
-            let pixels = first..first + x.len() / g.image() * g.pixels();
-            let work = |dy: &[f32]| {
-                // SAFETY: parts of `dx` do not overlap.
-                match (&back, dx) {
-                    (Some((plan, panels)), Some(dx)) => {
-                        let (from, to) = (plan.images * plan.image.0, plan.images * g.image());
-                        let groups = dy.chunks(from).zip(dx.parts(to));
-                        groups.for_each(|(dy, dx)| unsafe { Images::new(plan, dy).all(panels, dx) });
-                    }
-                    (None, Some(dx)) => unfolded::input_gradient(g, w, dy, unsafe { dx.zeros() }),
-                    _ => {}
-                }
-                match &plan {
-                    Some(plan) => weight_gradient(g, plan, x, dy),
-                    None if want_dw => unfolded::weight_gradient(g, x, dy),
-                    None => Vec::new(),
-                }
-            };
-            match gradient.stored() {
-                Some(all) => work(&all[pixels.start * g.output..pixels.end * g.output]),
-                None => with_scratch(pixels.len() * g.output, |dy| {
-                    gradient.fill(pixels, dy);
-                    work(dy)
-                }),
+    let work = |x: &[f32], dy: &[f32], dx: Option<Shared>| {
+        // SAFETY: parts of `dx` do not overlap.
+        match (&back, dx) {
+            (Some((plan, panels)), Some(dx)) => {
+                let (from, to) = (plan.images * plan.image.0, plan.images * g.image());
+                let groups = dy.chunks(from).zip(dx.parts(to));
+                groups.for_each(|(dy, dx)| unsafe { Images::new(plan, dy).all(panels, dx) });
             }
-        })
-        .collect();
-    let sum = |mut total: Vec<f32>, part: Vec<f32>| {
-        total.iter_mut().zip(&part).for_each(|(t, p)| *t += p);
-        total
+            (None, Some(dx)) => unfolded::input_gradient(g, w, dy, unsafe { dx.zeros() }),
+            _ => {}
+        }
+        match &plan {
+            Some(plan) => weight_gradient(g, plan, x, dy),
+            None if want_dw => unfolded::weight_gradient(g, x, dy),
+            None => Vec::new(),
+        }
     };
-    if want_dw { partial.into_iter().reduce(sum) } else { None }
+    let sizes = Sizes { batch: g.batch, image: g.image(), pixels: g.pixels(), output: g.output };
+    // SAFETY: every pixel of every image belongs to one class of a plan.
+    unsafe { in_parts(sizes, x, gradient, (want_dx, want_dw), work) }
 }
 
 #[allow(unsafe_code)]

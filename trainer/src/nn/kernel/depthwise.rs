@@ -5,7 +5,7 @@
 mod avx512;
 
 use super::axis::{Axis, Sizes, Span};
-use super::conv::{Gradients, OutputGradient, with_scratch};
+use super::backward::{self, Gradients, OutputGradient, in_parts};
 use super::direct;
 use super::geometry::{Geometry, Pads};
 use super::per_part;
@@ -258,62 +258,25 @@ pub fn backward(
     want_dw: bool,
 ) -> Gradients {
     assert_eq!(x.len(), g.batch * g.image(), "input");
-    let run = |dx: Option<Shared>| gradients(g, x, w, gradient, dx, want_dw);
-    // SAFETY: every image is in one part.
-    let (dx, dw) =
-        if want_dx { unsafe { vector(x.len(), |dx| run(Some(dx))) } } else { (Vec::new(), run(None)) };
-    Gradients { dx: want_dx.then_some(dx), dw }
-}
-
-/// Writes the gradient of the input to `dx`, and gives that of the weights.
-#[allow(unsafe_code)]
-fn gradients(
-    g: &DepthwiseGeometry,
-    x: &[f32],
-    w: &[f32],
-    gradient: &impl OutputGradient,
-    dx: Option<Shared>,
-    want_dw: bool,
-) -> Option<Vec<f32>> {
-    let images = per_part(g.batch);
     let turned: Vec<f32> = w.chunks_exact(g.channels).rev().flatten().copied().collect();
     let (forward_axes, backward_axes) = (g.axes(Axis::forward), g.axes(Axis::backward));
     let gather = Gather::new(&backward_axes, g.channels, &turned);
     let sums = Sums { axes: &forward_axes, channels: g.channels, columns: Columns::of(&forward_axes.1) };
-    let partial: Vec<Vec<f32>> = x
-        .par_chunks(images * g.image())
-        .enumerate()
-        .map(|(part, x)| {
-            let at = part * images * g.image();
-            let dx = dx.map(|dx| dx.part(at..at + x.len()));
-            let first = part * images * g.pixels();
-            let pixels = first..first + x.len() / g.image() * g.pixels();
-            let work = |dy: &[f32]| {
-                if let Some(dx) = dx {
-                    // SAFETY: parts of `dx` do not overlap.
-                    unsafe { gather.rows(0, dy, dx) };
-                }
-                let mut dw = vec![0.0; if want_dw { w.len() } else { 0 }];
-                if want_dw {
-                    let images = x.chunks_exact(g.image()).zip(dy.chunks_exact(g.pixels() * g.channels));
-                    images.for_each(|(x, dy)| sums.add(x, dy, &mut dw));
-                }
-                dw
-            };
-            match gradient.stored() {
-                Some(all) => work(&all[pixels.start * g.channels..pixels.end * g.channels]),
-                None => with_scratch(pixels.len() * g.channels, |dy| {
-                    gradient.fill(pixels, dy);
-                    work(dy)
-                }),
-            }
-        })
-        .collect();
-    let sum = |mut total: Vec<f32>, part: Vec<f32>| {
-        total.iter_mut().zip(&part).for_each(|(t, p)| *t += p);
-        total
+    let work = |x: &[f32], dy: &[f32], dx: Option<Shared>| {
+        if let Some(dx) = dx {
+            // SAFETY: parts of `dx` do not overlap.
+            unsafe { gather.rows(0, dy, dx) };
+        }
+        let mut dw = vec![0.0; if want_dw { w.len() } else { 0 }];
+        if want_dw {
+            let images = x.chunks_exact(g.image()).zip(dy.chunks_exact(g.pixels() * g.channels));
+            images.for_each(|(x, dy)| sums.add(x, dy, &mut dw));
+        }
+        dw
     };
-    if want_dw { partial.into_iter().reduce(sum) } else { None }
+    let sizes = backward::Sizes { batch: g.batch, image: g.image(), pixels: g.pixels(), output: g.channels };
+    // SAFETY: all rows of an image are written.
+    unsafe { in_parts(sizes, x, gradient, (want_dx, want_dw), work) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The arithmetic of the layers on plain slices: no tensors, no graph.
 
 pub mod axis;
+pub mod backward;
 pub mod conv;
 pub mod depthwise;
 pub mod direct;

@@ -3,7 +3,7 @@
 //! Per-channel factors are repeated to [`LANES`] or more values, so that inner loops are long enough to be vectorised
 //! however few channels there are.
 
-use super::conv::OutputGradient;
+use super::backward::OutputGradient;
 use super::lanes::{self, Factors};
 use super::per_part;
 use crate::nn::activation::Activation;

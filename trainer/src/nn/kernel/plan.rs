@@ -1,6 +1,7 @@
 //! One face for the convolutions that have kernels: dense ones and depthwise ones.
 
-use super::conv::{self, Gradients, OutputGradient};
+use super::backward::{Gradients, OutputGradient};
+use super::conv;
 use super::depthwise::{self, DepthwiseGeometry};
 use super::geometry::{Geometry, Pads};
 use candle_core::{Result, Shape};

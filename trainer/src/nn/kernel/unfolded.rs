@@ -1,6 +1,6 @@
 //! Convolution as a matrix product of unfolded tiles that stay in the cache: for processors without AVX-512.
 
-use super::conv::with_scratch;
+use super::backward::with_scratch;
 use super::gemm::{Matrix, product};
 use super::geometry::Geometry;
 use std::ops::Range;
