@@ -43,8 +43,18 @@ const QUICK: f64 = 0.002;
 /// One that leaves a large network's activations in ranges that eight bits can hold: the parity gate lets no other through.
 const GENTLE: f64 = 0.0003;
 
+/// What of the parity gate is borne.
+#[derive(Clone, Copy, PartialEq)]
+enum Gate {
+    /// It lets int8 through.
+    Passes,
+    /// It may refuse int8: the large EfficientNet-Lites, hardly trained, have batch norms that leave nothing that eight bits
+    /// can hold. The network is then released in f32, as a user would.
+    MayRefuse,
+}
+
 /// Trains, compares, bundles and replays a network; `rest` are further settings.
-fn try_out(name: &str, network: &str, rate: f64, rest: &str) {
+fn try_out(name: &str, network: &str, rate: f64, rest: &str, gate: Gate) {
     let folder = made();
     let at = |what: &str| folder.join(format!("{name}{what}"));
     let settings = format!(
@@ -84,8 +94,8 @@ augment: {{ flip_length: 0.5, swap_sides: 0.5, gauge_gain: 0.01 }}
     build.args(["bundle", "build"]).arg(at("")).arg("--key").arg(folder.join("keys/trainer.key"));
     build.args(["--release", "1", "--out"]).arg(at(".coilbundle"));
     let mut built = build.output().expect("the program starts");
-    if String::from_utf8_lossy(&built.stderr).contains("not fit for release: P(NOK) of the int8 export") {
-        // The gate does what it is for: random batch norms, hardly trained, may leave nothing that eight bits can hold.
+    let refused = String::from_utf8_lossy(&built.stderr).contains("P(NOK) of the int8 export");
+    if refused && gate == Gate::MayRefuse {
         println!("{name}: int8 is refused, released in f32");
         built = run(build.arg("--f32"));
     }
@@ -132,7 +142,7 @@ fn lite_weights(size: usize) -> String {
 
 #[test]
 fn yolov8n_reaches_the_line() {
-    try_out("yolov8n", &yolov8("n"), GENTLE, "");
+    try_out("yolov8n", &yolov8("n"), GENTLE, "", Gate::Passes);
 }
 
 #[test]
@@ -142,19 +152,19 @@ fn efficientnet_lite0_with_frozen_stages_kept_reaches_the_line() {
         "{{ weights: {weights}, freeze: 4, backbone: {{ kind: efficientnet-lite, size: 0, \
          head: {{ stages: [2, 5, 8], features: [avg, max], feature_norm: true }} }} }}"
     );
-    try_out("efficientnet-lite0", &network, QUICK, "keep: { draws: 2 }");
+    try_out("efficientnet-lite0", &network, QUICK, "keep: { draws: 2 }", Gate::Passes);
 }
 
 #[test]
 fn a_siamese_network_reaches_the_line() {
     let network = "{ siamese: { embedding: 16 }, backbone: { kind: cnn, filters: [8, 8, 12], \
                    pools: [{ after: 1, kernel: [2, 2] }, { after: 2, kernel: [2, 2] }], head: { features: [avg, max] } } }";
-    try_out("siamese", network, QUICK, "");
+    try_out("siamese", network, QUICK, "", Gate::Passes);
 }
 
 #[test]
 fn the_second_papers_encoder_reaches_the_line() {
-    try_out("surface", "{ siamese: { embedding: 5 }, backbone: { kind: surface } }", QUICK, "");
+    try_out("surface", "{ siamese: { embedding: 5 }, backbone: { kind: surface } }", QUICK, "", Gate::Passes);
 }
 
 /// Whether what takes minutes is wanted; says so if not.
@@ -170,7 +180,7 @@ fn is_full(test: &str) -> bool {
 fn the_large_yolov8_reach_the_line() {
     if is_full("the large YOLOv8 reach the line") {
         for size in ["s", "m", "l", "x"] {
-            try_out(&format!("yolov8{size}"), &yolov8(size), GENTLE, "");
+            try_out(&format!("yolov8{size}"), &yolov8(size), GENTLE, "", Gate::Passes);
         }
     }
 }
@@ -179,7 +189,7 @@ fn the_large_yolov8_reach_the_line() {
 fn the_large_efficientnet_lites_reach_the_line() {
     if is_full("the large EfficientNet-Lites reach the line") {
         for size in 1..5 {
-            try_out(&format!("efficientnet-lite{size}"), &lite(size), QUICK, "");
+            try_out(&format!("efficientnet-lite{size}"), &lite(size), QUICK, "", Gate::MayRefuse);
         }
     }
 }

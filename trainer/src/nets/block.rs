@@ -51,6 +51,11 @@ impl Block {
         self.convs_mut().into_iter().for_each(|conv| conv.norm.trainable = false);
     }
 
+    /// The convolutions that halve height and width, in order.
+    pub fn halving_convs(&mut self) -> impl Iterator<Item = &mut ConvShape> {
+        self.convs_mut().into_iter().map(|conv| &mut conv.shape).filter(|shape| shape.stride == (2, 2))
+    }
+
     fn convs_mut(&mut self) -> Vec<&mut ConvNorm> {
         match self {
             Self::Conv(conv) => vec![conv],

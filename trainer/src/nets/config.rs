@@ -20,6 +20,9 @@ pub struct NetworkConfig {
     pub weights: String,
     /// How many of the first stages keep the weights that they begin with, batch norms included.
     pub freeze: usize,
+    /// How many of the first steps of two along and across the strip go along it alone: the strip is 264 chunks long but 18
+    /// gauges wide, and networks for photographs halve both five times.
+    pub keep_width: usize,
     /// A Siamese network over the backbone as encoder (paper, section 3.3); a classifier when absent.
     pub siamese: Option<SiameseConfig>,
 }
@@ -72,13 +75,16 @@ impl Default for SiameseConfig {
     }
 }
 
+/// Steps of two that any network takes, at most.
+const MAX_STEPS: usize = 5;
+
 /// The word for weights that nobody has trained.
 pub const RANDOM: &str = "random";
 
 impl Default for NetworkConfig {
     fn default() -> Self {
         let backbone = BackboneConfig::Cnn(CnnConfig::default());
-        Self { backbone, weights: RANDOM.into(), freeze: 0, siamese: None }
+        Self { backbone, weights: RANDOM.into(), freeze: 0, keep_width: 0, siamese: None }
     }
 }
 
@@ -108,6 +114,7 @@ impl NetworkConfig {
             range("siamese.references", siamese.references, 64)?;
         }
         between("freeze", self.freeze, 0, self.backbone.stage_count())?;
+        between("keep_width", self.keep_width, 0, MAX_STEPS)?;
         self.backbone.check()
     }
 }
@@ -151,6 +158,15 @@ impl BackboneConfig {
             Self::Cnn(_) => "logits",
             Self::Yolov8Cls { .. } => yolov8_cls::LAST_LAYER,
             Self::EfficientnetLite { .. } => efficientnet_lite::LAST_LAYER,
+        }
+    }
+
+    /// The name of the first convolution's weights in the publisher's files, if there is a publisher.
+    pub fn stem(&self) -> Option<&'static str> {
+        match self {
+            Self::Yolov8Cls { .. } => Some(yolov8_cls::STEM),
+            Self::EfficientnetLite { .. } => Some(efficientnet_lite::STEM_WEIGHT),
+            Self::Cnn(_) | Self::Surface {} => None,
         }
     }
 

@@ -18,6 +18,8 @@ pub const LARGEST: u8 = 4;
 const STEM: usize = 32;
 /// Channels of the last convolution, whatever the size.
 const LAST: usize = 1280;
+/// The first convolution's weights.
+pub const STEM_WEIGHT: &str = "_conv_stem.weight";
 /// The last layer's name.
 pub const LAST_LAYER: &str = "_fc";
 const NORM: NormConfig = NormConfig { epsilon: 1e-3, momentum: 0.01 };

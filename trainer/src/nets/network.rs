@@ -4,7 +4,7 @@ use super::config::{NetworkConfig, RANDOM};
 use super::error::NetworkError;
 use super::head::{Head, Plan};
 use super::siamese::Siamese;
-use super::trunk::Trunk;
+use super::trunk::{Trunk, keep_width};
 use super::{Input, Model};
 use crate::fit::{LossConfig, cross_entropy};
 use crate::nn::Pass;
@@ -46,7 +46,8 @@ impl Network {
         let mut rng = generator(seed, Purpose::Weights, 0, 0);
         let mut builder = Builder::new(&mut params, &mut rng);
         let backbone = &config.backbone;
-        let stages = backbone.stages(&mut builder, input.channels).map_err(NetworkError::Tensor)?;
+        let mut stages = backbone.stages(&mut builder, input.channels).map_err(NetworkError::Tensor)?;
+        keep_width(&mut stages, config.keep_width);
         let (height, width) = (input.height, input.width);
         let image = [height, width, input.channels];
         let mut trunk = Trunk::new(stages, backbone.sides(), backbone.pooled(), image)
@@ -78,7 +79,8 @@ impl Network {
     /// SHA-256 of what the frozen stages compute: their settings and their weights.
     pub fn trunk_hash(&self) -> Result<[u8; 32]> {
         let mut hash = Sha256::new();
-        let config = serde_json::to_vec(&self.config.backbone).map_err(candle_core::Error::wrap)?;
+        let config = (&self.config.backbone, self.config.keep_width);
+        let config = serde_json::to_vec(&config).map_err(candle_core::Error::wrap)?;
         hash.update(&config);
         hash.update([self.trunk.frozen() as u8]);
         for (name, var) in self.params.frozen() {

@@ -3,6 +3,7 @@
 use super::block::{Block, Size};
 use crate::export::folded::{GlobalPool, Sides};
 use crate::nn::Pass;
+use crate::nn::conv::ConvShape;
 use crate::nn::pool::{global_avg, global_max};
 use candle_core::{Result, Tensor, Var};
 
@@ -21,8 +22,19 @@ impl Stage {
         Self { name: name.into(), blocks: vec![block] }
     }
 
+    fn halving_convs(&mut self) -> impl Iterator<Item = &mut ConvShape> {
+        self.blocks.iter_mut().flat_map(Block::halving_convs)
+    }
+
     fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
         self.blocks.iter().try_fold(x.clone(), |x, block| block.forward(&x, pass))
+    }
+}
+
+/// Lets the first `steps` convolutions that halve a map in both directions halve its height alone.
+pub fn keep_width(stages: &mut [Stage], steps: usize) {
+    for shape in stages.iter_mut().flat_map(Stage::halving_convs).take(steps) {
+        shape.stride = (2, 1);
     }
 }
 

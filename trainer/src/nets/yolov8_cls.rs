@@ -66,6 +66,8 @@ const STAGES: [(usize, Option<usize>); 9] = [
 ];
 /// Channels of the last convolution, before pooling.
 const LAST: usize = 1280;
+/// The first convolution's weights.
+pub const STEM: &str = "model.0.conv.weight";
 /// The last layer's name.
 pub const LAST_LAYER: &str = "model.9.linear";
 

@@ -67,7 +67,8 @@ impl Start {
             "pairs.",
             "references.",
         ];
-        let load = |checkpoint| load(network.params(), checkpoint, &Rules { heads: &heads });
+        let load =
+            |checkpoint| load(network.params(), checkpoint, &Rules { heads: &heads, stem: backbone.stem() });
         let loaded = self.checkpoint.as_ref().map(load).transpose();
         let name = backbone.name();
         let loaded = loaded.with_context(|| format!("{} does not go into {name}", self.origin))?;

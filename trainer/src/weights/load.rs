@@ -19,6 +19,9 @@ pub struct Rules<'a> {
     /// Beginnings of names of the head (`_fc.`, `model.9.linear.`): where one of its tensors is missing or of
     /// another shape, the whole head keeps its own initial values.
     pub heads: &'a [&'a str],
+    /// The name of the first convolution's weights. Where the network's image has other channels than the checkpoint's,
+    /// theirs are dealt out over ours in turn, so that the sum over channels stays what it was (as R. Wightman's timm does).
+    pub stem: Option<&'a str>,
 }
 
 /// A tensor of a replaced head, as there and here.
@@ -41,6 +44,9 @@ pub struct Loaded {
     pub values: usize,
     /// The head's tensors that keep their own initial values because the checkpoint's head is another.
     pub replaced: Vec<Replaced>,
+    /// Input channels of the first convolution there and here, where they differ.
+    #[serde(default)]
+    pub stem: Option<(usize, usize)>,
     /// Other tensors of the network that the checkpoint lacks: they keep their own initial values.
     pub missing: Vec<String>,
     /// Tensors of the checkpoint that the network has no place for.
@@ -62,7 +68,13 @@ pub fn load(params: &Params, checkpoint: &Checkpoint, rules: &Rules) -> Result<L
             continue;
         };
         let failed = |source| WeightsError::Tensor { name: (*name).clone(), source };
-        let turned = turned(theirs, place).map_err(failed)?;
+        let mut turned = turned(theirs, place).map_err(failed)?;
+        if rules.stem == Some(name.as_str())
+            && let Some((stem, channels)) = dealt_out(&turned, place).map_err(failed)?
+        {
+            turned = stem;
+            loaded.stem = Some(channels);
+        }
         if turned.dims() == place.dims() {
             finite(name, &turned).map_err(failed)??;
             found.insert(*name, turned);
@@ -123,6 +135,25 @@ fn turned(theirs: &Tensor, ours: &Var) -> TensorResult<Tensor> {
     turned.contiguous()?.to_dtype(ours.dtype())?.to_device(ours.device())
 }
 
+/// The weights `[kh, kw, in, out]` of a first convolution for the channels of ours. Where ours are more, channel `i` takes
+/// those of `i mod in`, divided by how many share them; where they are fewer, it takes the sum of those that meet in it.
+/// `None` if nothing is to be done, or something else differs, too.
+fn dealt_out(theirs: &Tensor, ours: &Var) -> TensorResult<Option<(Tensor, (usize, usize))>> {
+    let (Ok((kh, kw, from, out)), Ok((h, w, to, o))) = (theirs.dims4(), ours.dims4()) else {
+        return Ok(None);
+    };
+    if (kh, kw, out) != (h, w, o) || from == to {
+        return Ok(None);
+    }
+    let sharing = |channel: usize| (0..to).filter(|i| i % from == channel % from).count() as f64;
+    let channel = |i: usize| -> TensorResult<Tensor> {
+        let first = (theirs.narrow(2, i % from, 1)? / sharing(i))?;
+        (i + to..from).step_by(to).try_fold(first, |sum, j| sum + theirs.narrow(2, j, 1)?)
+    };
+    let channels: Vec<Tensor> = (0..to).map(channel).collect::<TensorResult<_>>()?;
+    Ok(Some((Tensor::cat(&channels, 2)?, (from, to))))
+}
+
 fn finite(name: &str, tensor: &Tensor) -> TensorResult<Result<(), WeightsError>> {
     // A sum of absolute values is finite only where all of them are.
     let sum = tensor.abs()?.to_dtype(candle_core::DType::F64)?.sum_all()?.to_scalar::<f64>()?;
@@ -135,6 +166,9 @@ impl fmt::Display for Loaded {
         if let Some(first) = self.replaced.first() {
             let theirs = first.theirs.as_ref().map_or("none".into(), |theirs| format!("{theirs:?}"));
             write!(f, "; the head starts anew: {} is {theirs} there, {:?} here", first.name, first.ours)?;
+        }
+        if let Some((theirs, ours)) = self.stem {
+            write!(f, "; the first convolution's {theirs} channels are dealt out over {ours}")?;
         }
         for (what, names) in [("not in the file", &self.missing), ("of the file not used", &self.unused)] {
             if !names.is_empty() {

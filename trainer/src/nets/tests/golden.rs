@@ -325,7 +325,7 @@ fn genuine(network: &str, config: &NetworkConfig, file: Option<PathBuf>, why: &s
     let last = config.backbone.last_layer(false);
     let classes = checkpoint.tensors[&format!("{last}.weight")].dims()[0];
     let load = |net: &Network| {
-        let rules = crate::weights::Rules { heads: &[] };
+        let rules = crate::weights::Rules { heads: &[], stem: None };
         let loaded = crate::weights::load(net.params(), &checkpoint, &rules).expect("loaded");
         assert_eq!(loaded.tensors, net.params().all().count(), "{loaded}");
         assert!(loaded.unused.is_empty() && loaded.replaced.is_empty(), "{loaded}");

@@ -4,7 +4,7 @@ use crate::nn::seed::{Purpose, generator};
 use crate::weights::tests::{checkpoint, fixture};
 use candle_core::{Device, Tensor};
 
-const HEAD: Rules = Rules { heads: &["fc."] };
+const HEAD: Rules = Rules { heads: &["fc."], stem: None };
 
 /// The network of the fixtures, as ours: with so many classes.
 fn network(classes: usize) -> Params {
@@ -131,4 +131,26 @@ fn a_few_tensors_may_be_missing_or_too_many() {
         loaded.to_string(),
         "18 tensors, 18 values; not in the file: layer.18, layer.19; of the file not used: x.0, x.1, x.2 and 2 more"
     );
+}
+
+#[test]
+fn the_first_convolution_is_dealt_out_over_other_channels() {
+    // Three channels with weights 1, 10 and 100.
+    let stem = Tensor::new(&[1.0f32, 10.0, 100.0], &Device::Cpu).and_then(|t| t.reshape((1, 3, 1, 1)));
+    let theirs = checkpoint(vec![("stem", stem.expect("tensor"))]);
+    let rules = Rules { heads: &[], stem: Some("stem") };
+    for (channels, want) in
+        [(2, vec![101.0, 10.0]), (3, vec![1.0, 10.0, 100.0]), (5, vec![0.5, 5.0, 100.0, 0.5, 5.0])]
+    {
+        let mut params = Params::default();
+        let mut rng = generator(1, Purpose::Weights, 0, 0);
+        let ours = Builder::new(&mut params, &mut rng).he("stem", &[1, 1, channels, 1], 1).expect("stem");
+        let loaded = load(&params, &theirs, &rules).expect("loaded");
+        assert_eq!(ours.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values"), want);
+        assert_eq!(loaded.stem, (channels != 3).then_some((3, channels)));
+        if channels != 3 {
+            let refused = load(&params, &theirs, &Rules::default());
+            assert!(matches!(refused, Err(WeightsError::Shape { .. })), "it was not called a stem");
+        }
+    }
 }
