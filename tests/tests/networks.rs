@@ -61,6 +61,7 @@ fn try_out(name: &str, network: &str, rate: f64, rest: &str, gate: Gate) {
         "
 name: {name}
 folds: 2
+forward: []
 prepare:
   layout: beside
   channels:

@@ -7,25 +7,32 @@
 //! | `environment.json` | program, machine and threads it ran on |
 //! | `splits.csv` | the fold of every coil |
 //! | `fold-K/member-M/` | state after each epoch, then `best.safetensors`, `last.safetensors`, `results.csv` and the fold's margins |
+//! | `forward-K/member-M/` | the same, trained on what was made before stretch K of time |
 //! | `final/member-M/` | the same, trained on all coils: what a bundle is built of |
 //! | `oof.csv` | every coil's out-of-fold score |
+//! | `forward.csv` | the scores of later coils by networks that learned from earlier ones |
 //! | `kept/` | what frozen stages give, unless it is kept elsewhere |
 //! | `calibration-*` | coils to calibrate int8 on, from the training set |
-//! | `run.json` | the record: data, calibration, policy, report |
+//! | `run.json` | the record: data, calibration, policy, reports, cost |
 //! | `gold-ledger.jsonl` | every look at a gold set |
 
 mod config;
+mod cost;
 mod environment;
 mod folder;
+mod forward;
 mod member;
 mod policy;
 mod record;
+mod scores;
 mod source;
 mod train;
 
 pub use config::{ChannelConfig, PolicyConfig, PrepareConfig, RunConfig};
+pub use cost::{Cost, Spent};
 pub(crate) use folder::write_whole;
-pub use folder::{Member, RunFolder};
+pub use folder::{Fold, Member, RunFolder};
+pub use forward::{Forward, StretchRecord};
 pub use policy::policy;
 pub use record::RunRecord;
 pub use source::{Augmentation, CoilSource};

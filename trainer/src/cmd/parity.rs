@@ -5,7 +5,7 @@ use crate::data::gold::load_for_training;
 use crate::export::runtime::{Runtime, p_nok};
 use crate::export::{calibrate, float, quantise};
 use crate::fit::predict;
-use crate::run::{CoilSource, Member, RunFolder, RunRecord};
+use crate::run::{CoilSource, Fold, Member, RunFolder, RunRecord};
 use crate::score::f1::f1;
 use crate::score::{Class, Confusion};
 use anyhow::Context;
@@ -75,7 +75,8 @@ pub fn run(args: &ParityArgs) -> anyhow::Result<()> {
         let mut int8_p = vec![0.0; held.len()];
         for number in 0..record.config.members {
             let coils: Vec<&LabelledCoil> = held.iter().map(|i| &set.coils[*i]).collect();
-            let network = folder.network(Member { fold: Some(fold), number }, &record.prepare)?;
+            let network =
+                folder.network(Member { fold: Some(Fold::Stratified(fold)), number }, &record.prepare)?;
             let engine = predict(&network, &CoilSource::new(coils.clone(), &record.prepare, None), 0)?.logits;
             let files = export(&network.fold()?, &record, &calibration)?;
             let mut runtimes = [Runtime::load(&files[0])?, Runtime::load(&files[1])?];

@@ -1,7 +1,7 @@
 //! `train`: a run from its settings, or on with one that was broken off.
 
 use crate::data::gold::load_for_training;
-use crate::run::{Member, Progress, RunConfig, RunFolder, train};
+use crate::run::{Fold, Member, Progress, RunConfig, RunFolder, train};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::ops::ControlFlow;
@@ -35,15 +35,23 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let folder = RunFolder::begin(&args.out, &config)?;
     std::fs::copy(&args.config, args.out.join("args.yaml"))
         .context("cannot copy the settings into the run")?;
-    let networks = (config.folds + 1) * config.members;
+    let networks = config.networks();
     let bar = ProgressBar::new((networks * config.fit.epochs) as u64).with_style(
         ProgressStyle::with_template("{bar:30} {pos}/{len} epochs, {elapsed} gone, {eta} to go  {msg}")?,
     );
     bar.set_message(format!("{} coils, {} NOK", set.coils.len(), set.nok()));
     let mut progress = |member: Member, progress: Progress| {
-        let of = member.fold.map_or_else(|| "final".into(), |fold| format!("fold {}", fold + 1));
-        let begun =
-            (member.fold.unwrap_or(config.folds) * config.members + member.number) * config.fit.epochs;
+        let of = match member.fold {
+            Some(Fold::Stratified(fold)) => format!("fold {}", fold + 1),
+            Some(Fold::Forward(stretch)) => format!("forward {}", stretch + 1),
+            None => "final".into(),
+        };
+        let part = match member.fold {
+            Some(Fold::Stratified(fold)) => fold,
+            Some(Fold::Forward(stretch)) => config.folds + stretch,
+            None => config.folds + config.forward.len(),
+        };
+        let begun = (part * config.members + member.number) * config.fit.epochs;
         let report = match progress {
             Progress::Epoch(report) => report,
             Progress::Kept(done, all) => {
@@ -65,6 +73,9 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
             "{} networks of {} parameters on {} coils ({} NOK). Out of fold, under the policy chosen there:\n{}",
             networks, record.parameters, record.coils, record.nok, record.out_of_fold
         );
+        if let Some(forward) = &record.forward {
+            println!("{forward}");
+        }
     }
     Ok(())
 }

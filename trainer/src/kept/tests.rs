@@ -20,6 +20,7 @@ network:
     filters: [6, 6]
     pools: [{ after: 1, kernel: [4, 3] }]
     head: { stages: [0, 1], features: [avg, max], feature_norm: true, feature_dropout: 0.2, hidden: 6 }
+forward: []
 keep: { draws: 3, budget_mib: BUDGET }
 fit:
   epochs: 3

@@ -31,6 +31,13 @@ pub struct RunConfig {
     /// Networks that differ in their seed alone and are averaged.
     #[serde(default = "one_member")]
     pub members: usize,
+    /// Shares of the set, in order of production, at which it is also cut in time: networks trained on what was made before
+    /// a cut judge what was made from there to the next. Two cuts or more, or none.
+    #[serde(default = "halves_and_quarters")]
+    pub forward: Vec<f64>,
+    /// Whether networks are trained on all coils at the end. Comparisons need none.
+    #[serde(default = "yes", rename = "final")]
+    pub finals: bool,
     /// How a coil becomes an image and a side vector.
     pub prepare: PrepareConfig,
     /// The network.
@@ -64,6 +71,12 @@ fn five() -> usize {
 }
 fn one_member() -> usize {
     1
+}
+fn halves_and_quarters() -> Vec<f64> {
+    vec![0.5, 0.75]
+}
+fn yes() -> bool {
+    true
 }
 
 /// How a coil becomes an image and a side vector; the population's limits are filled in from the data.
@@ -140,6 +153,12 @@ impl RunConfig {
         );
         ensure!((2..=100).contains(&self.folds), "folds is {}: give 2 to 100", self.folds);
         ensure!((1..=16).contains(&self.members), "members is {}: give 1 to 16", self.members);
+        let (cuts, inside) = (&self.forward, |cut: &f64| *cut > 0.0 && *cut < 1.0);
+        ensure!(
+            cuts.len() != 1 && cuts.len() <= 8 && cuts.iter().all(inside) && cuts.is_sorted_by(|a, b| a < b),
+            "forward is {cuts:?}: give 2 to 8 shares between 0 and 1, rising (thresholds for the last stretch are \
+             chosen on those before it), or [] for none"
+        );
         let share = self.policy.review_share;
         ensure!((0.0..=0.5).contains(&share), "policy.review_share is {share}: give a share, 0 to 0.5");
         if let Some(keep) = &self.keep {
@@ -156,6 +175,11 @@ impl RunConfig {
         let spec = self.prepare.resolve(&[])?;
         self.network.check(Self::input(&spec))?;
         Ok(())
+    }
+
+    /// Networks that such a run trains.
+    pub fn networks(&self) -> usize {
+        (self.folds + self.forward.len() + usize::from(self.finals)) * self.members
     }
 
     /// What the network is built for.
@@ -213,6 +237,9 @@ mod tests {
         for (from, to) in [
             ("folds:", "folders:"),
             ("folds: 5", "folds: 1"),
+            ("folds: 5", "forward: [0.5]"),
+            ("folds: 5", "forward: [0.75, 0.5]"),
+            ("folds: 5", "forward: [0.5, 1.0]"),
             ("review_share: 0.01", "review_share: 2"),
             ("warm_up:", "warmup:"),
             ("gauge_gain: 0.015", "gauge_gain: 3"),

@@ -14,13 +14,13 @@ pub struct Environment {
     /// Whether the kernels for AVX-512 run.
     avx512: bool,
     /// Threads.
-    threads: usize,
+    pub threads: usize,
     /// Operating system and architecture.
     system: String,
     /// Its kernel.
     kernel: Option<String>,
     /// Where networks live.
-    device: String,
+    pub device: String,
 }
 
 impl Environment {

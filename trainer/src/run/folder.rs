@@ -13,13 +13,32 @@ pub struct RunFolder {
     path: PathBuf,
 }
 
-/// One network of a run: of a fold (what it has not seen is the fold), or final.
+/// Coils that a network has not seen and judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fold {
+    /// One of the stratified folds; the network has seen all the others.
+    Stratified(usize),
+    /// A stretch of time; the network has seen what was made before it.
+    Forward(usize),
+}
+
+/// One network of a run: of a fold, or final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
     /// The fold left out; `None` for a final network, which has seen every coil.
-    pub fold: Option<usize>,
+    pub fold: Option<Fold>,
     /// Which of the networks that differ in their seed alone.
     pub number: usize,
+}
+
+impl Fold {
+    /// As its folder is called.
+    pub fn name(self) -> String {
+        match self {
+            Self::Stratified(fold) => format!("fold-{fold}"),
+            Self::Forward(stretch) => format!("forward-{stretch}"),
+        }
+    }
 }
 
 impl RunFolder {
@@ -31,22 +50,41 @@ impl RunFolder {
         Ok(run)
     }
 
-    /// A new run, or one to go on with: then its settings must be the ones it began with.
+    /// A new run, or one to go on with: then its settings must be the ones it began with, but for `forward` and `final`,
+    /// which say what is trained besides the folds and change no network that is there.
     pub fn begin(path: &Path, config: &RunConfig) -> anyhow::Result<Self> {
         let run = Self { path: path.to_owned() };
         std::fs::create_dir_all(path).with_context(|| format!("cannot make the run {}", path.display()))?;
         let file = path.join("config.json");
         if file.exists() {
             let began = run.config()?;
+            let besides =
+                RunConfig { forward: began.forward.clone(), finals: began.finals, ..config.clone() };
             ensure!(
-                began == *config,
+                began == besides,
                 "{} was begun with other settings: give another folder for these, or remove it",
                 path.display()
             );
-        } else {
-            run.write("config.json", &serde_json::to_vec_pretty(config)?)?;
+            if began.forward != config.forward {
+                run.forget_forward()?;
+            }
         }
+        run.write("config.json", &serde_json::to_vec_pretty(config)?)?;
         Ok(run)
+    }
+
+    /// Networks of other cuts in time are no use.
+    fn forget_forward(&self) -> anyhow::Result<()> {
+        for entry in
+            std::fs::read_dir(&self.path).with_context(|| format!("cannot list {}", self.path.display()))?
+        {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with("forward-") {
+                std::fs::remove_dir_all(entry.path())
+                    .with_context(|| format!("cannot remove {}", entry.path().display()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Where it is.
@@ -66,7 +104,7 @@ impl RunFolder {
 
     /// A member's folder, made if missing.
     pub fn member(&self, member: Member) -> anyhow::Result<PathBuf> {
-        let of = member.fold.map_or_else(|| "final".into(), |fold| format!("fold-{fold}"));
+        let of = member.fold.map_or_else(|| "final".into(), Fold::name);
         let folder = self.path.join(of).join(format!("member-{}", member.number));
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(folder)

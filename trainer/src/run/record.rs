@@ -1,6 +1,8 @@
 //! What a finished run says of itself.
 
 use super::RunConfig;
+use super::cost::Cost;
+use super::forward::Forward;
 use crate::score::{Platt, Report};
 use crate::weights::{Loaded, Origin};
 use coilsight_models::prepare::PrepareSpec;
@@ -39,4 +41,10 @@ pub struct RunRecord {
     pub trainable: usize,
     /// What the out-of-fold scores come to under the policy. The policy was chosen on these same scores.
     pub out_of_fold: Report,
+    /// What judging forward in time comes to, if it was asked for.
+    #[serde(default)]
+    pub forward: Option<Forward>,
+    /// What training cost; absent from records of old runs.
+    #[serde(default)]
+    pub cost: Option<Cost>,
 }

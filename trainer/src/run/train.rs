@@ -1,21 +1,22 @@
 //! The procedure: folds, out-of-fold scores, calibration and policy, then the final networks.
 
+use super::cost::{Cost, Meter, Spent};
 use super::environment::Environment;
-use super::folder::{Member, RunFolder};
+use super::folder::{Fold, Member, RunFolder};
+use super::forward::{self, Forward, Stretch, stretches};
 use super::member::{self, Start, Training};
+use super::scores::{Scored, calibrate, judged, p_nok, plain, table};
 use super::{RunConfig, RunRecord, policy};
 use crate::data::coils::{CoilSet, LabelledCoil};
 use crate::data::folds::stratified;
 use crate::fit::EpochReport;
 use crate::nets::Model;
-use crate::score::{Bootstrap, Judged, Platt, Report};
+use crate::score::{Bootstrap, Judged, Report};
 use crate::weights::Loaded;
-use anyhow::bail;
-use coilsight_models::coil::Order;
 use coilsight_models::prepare::PrepareSpec;
-use coilsight_models::verdict::{Policy, Verdict, judge};
 use std::fmt::Write;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 /// Coils kept in the run to calibrate int8 on.
 const CALIBRATION_COILS: usize = 256;
@@ -48,32 +49,47 @@ pub fn train(
     let environment = Environment::of(&start.place.device);
     folder.write("environment.json", &serde_json::to_vec_pretty(&environment)?)?;
     let weight_origin = start.words(config);
-    let mut run = Run { set, config, spec: &spec, folder, progress, start, size: (0, 0), loaded: None };
+    let (device, threads) = (environment.device, environment.threads);
+    let stretches = stretches(set, &config.forward)?;
+    let mut run = Run {
+        set,
+        config,
+        spec: &spec,
+        folder,
+        progress,
+        start,
+        size: (0, 0),
+        loaded: None,
+        cost: (0, Spent::default()),
+    };
 
-    let mut margins = vec![Vec::with_capacity(config.members); set.coils.len()];
+    let mut margins = vec![Vec::new(); set.coils.len()];
     for fold in 0..config.folds {
         let (held, seen): (Vec<usize>, Vec<usize>) = (0..folds.len()).partition(|i| folds[*i] == fold);
-        for number in 0..config.members {
-            let found = run.margins(Member { fold: Some(fold), number }, &seen, &held)?;
-            for (item, margin) in held.iter().zip(found) {
-                margins[*item].push(margin);
-            }
+        let found = run.members(Some(Fold::Stratified(fold)), &seen, &held)?;
+        for (item, found) in held.iter().zip(found) {
+            margins[*item] = found;
         }
     }
     let calibration = calibrate(&nok, &margins)?;
-    let p_nok: Vec<f64> = margins
-        .iter()
-        .map(|m| m.iter().map(|margin| calibration.p_nok(*margin)).sum::<f64>() / m.len() as f64)
-        .collect();
+    let p_nok: Vec<f64> = margins.iter().map(|margins| p_nok(&calibration, margins)).collect();
     let unjudged: Vec<Judged> = set.coils.iter().zip(&p_nok).map(|(c, p)| plain(c, *p)).collect();
     let policy = policy(&unjudged, &config.policy)?;
     let judged: Vec<Judged> = set.coils.iter().zip(&p_nok).map(|(c, p)| judged(c, *p, &policy)).collect();
-    write_oof(set, &folds, &margins, &p_nok, folder)?;
+    let rows = set.coils.iter().enumerate().map(|(i, coil)| Scored {
+        coil,
+        fold: folds[i],
+        margins: &margins[i],
+        p_nok: p_nok[i],
+    });
+    folder.write("oof.csv", table(rows)?.as_bytes())?;
 
-    let all: Vec<usize> = (0..set.coils.len()).collect();
-    for number in 0..config.members {
-        run.margins(Member { fold: None, number }, &all, &[])?;
+    let forward = run.forward(&stretches)?;
+    if config.finals {
+        let all: Vec<usize> = (0..set.coils.len()).collect();
+        run.members(None, &all, &[])?;
     }
+    let (networks, spent) = run.cost;
     let record = RunRecord {
         trainer: env!("CARGO_PKG_VERSION").into(),
         config: config.clone(),
@@ -89,6 +105,8 @@ pub fn train(
         parameters: run.size.0,
         trainable: run.size.1,
         out_of_fold: Report::new(&judged, config.policy.costs.prevalence, Bootstrap::default()),
+        forward,
+        cost: Some(Cost { networks, spent, device, threads }),
     };
     folder.write("run.json", &serde_json::to_vec_pretty(&record)?)?;
     Ok(record)
@@ -104,9 +122,42 @@ struct Run<'a> {
     /// Learned values, and those that training moves.
     size: (usize, usize),
     loaded: Option<Loaded>,
+    /// Networks that were measured, and what they cost.
+    cost: (usize, Spent),
 }
 
 impl Run<'_> {
+    /// The margins of `held` by every member trained on `seen`: a coil's margins stand together.
+    fn members(
+        &mut self,
+        fold: Option<Fold>,
+        seen: &[usize],
+        held: &[usize],
+    ) -> anyhow::Result<Vec<Vec<f64>>> {
+        let mut margins = vec![Vec::with_capacity(self.config.members); held.len()];
+        for number in 0..self.config.members {
+            for (coil, margin) in margins.iter_mut().zip(self.margins(Member { fold, number }, seen, held)?) {
+                coil.push(margin);
+            }
+        }
+        Ok(margins)
+    }
+
+    /// Forward in time, if the settings ask for it.
+    fn forward(&mut self, stretches: &[Stretch]) -> anyhow::Result<Option<Forward>> {
+        let mut margins = Vec::new();
+        for (k, stretch) in stretches.iter().enumerate() {
+            margins.push(self.members(Some(Fold::Forward(k)), &stretch.seen, &stretch.judged)?);
+        }
+        if margins.is_empty() {
+            return Ok(None);
+        }
+        let found = forward::Found::new(self.set, stretches, margins);
+        let (report, table) = found.report(&self.config.policy, Bootstrap::default())?;
+        self.folder.write("forward.csv", table.as_bytes())?;
+        Ok(Some(report))
+    }
+
     /// Trains a member on `seen` unless it is done, and gives the margins (logit NOK - logit OK) of `held`.
     fn margins(&mut self, member: Member, seen: &[usize], held: &[usize]) -> anyhow::Result<Vec<f64>> {
         let folder = self.folder.member(member)?;
@@ -115,57 +166,47 @@ impl Run<'_> {
         self.size = (network.params().count(), network.params().trainable());
         self.loaded = loaded;
         if let Some(margins) = member::found(&folder)? {
+            self.count(&folder)?;
             return Ok(margins);
         }
+        let meter = Meter::start(&folder)?;
         let run = self.folder.path();
         let training = Training { config: self.config, spec: self.spec, run, folder: &folder, seed };
         let coils = |of: &[usize]| of.iter().map(|i| &self.set.coils[*i]).collect::<Vec<_>>();
         let progress = std::cell::RefCell::new(&mut *self.progress);
-        let mut observer = |report: &EpochReport| (progress.borrow_mut())(member, Progress::Epoch(report));
+        let mut observer = |report: &EpochReport| {
+            if let Err(error) = meter.note() {
+                tracing::warn!("{error:#}");
+            }
+            (progress.borrow_mut())(member, Progress::Epoch(report))
+        };
         let mut keeping = |done, of| {
             // What is kept stays: breaking off waits for the next epoch.
             let _ = (progress.borrow_mut())(member, Progress::Kept(done, of));
         };
         let found = training.run(&network, &coils(seen), &coils(held), &mut observer, &mut keeping)?;
+        meter.note()?;
         member::write(&network, &folder, &found)?;
+        self.count(&folder)?;
         Ok(found)
+    }
+
+    fn count(&mut self, folder: &Path) -> anyhow::Result<()> {
+        if let Some(spent) = Spent::found(folder)? {
+            self.cost = (self.cost.0 + 1, self.cost.1.and(spent));
+        }
+        Ok(())
     }
 }
 
 /// Members differ in their seed alone.
 fn seed(run: u64, member: Member) -> u64 {
-    run.wrapping_mul(1_000_003)
-        .wrapping_add(1000 * member.fold.map_or(999, |fold| fold as u64))
-        .wrapping_add(member.number as u64)
-}
-
-/// One calibration for all members: each coil counts once a member.
-fn calibrate(nok: &[bool], margins: &[Vec<f64>]) -> anyhow::Result<Platt> {
-    let labels: Vec<bool> = nok.iter().zip(margins).flat_map(|(n, m)| vec![*n; m.len()]).collect();
-    let calibration = Platt::fit(&labels, &margins.concat(), None)?;
-    if calibration.slope <= 0.0 {
-        bail!(
-            "the networks have learned nothing: out of fold, a higher score does not mean NOK (slope {:.3}); \
-             look at the labels and the settings",
-            calibration.slope
-        );
-    }
-    Ok(calibration)
-}
-
-fn plain(coil: &LabelledCoil, p_nok: f64) -> Judged {
-    Judged { nok: coil.nok, p_nok, called_nok: false, review: false, class: coil.class() }
-}
-
-/// A coil as the policy judges it by its score.
-fn judged(coil: &LabelledCoil, p_nok: f64, policy: &Policy) -> Judged {
-    let order: Option<&Order> = coil.order.as_ref();
-    let judgement = judge(Some(p_nok), order, Vec::new(), policy);
-    Judged {
-        called_nok: judgement.by_score == Some(Verdict::Nok),
-        review: judgement.verdict == Verdict::Review,
-        ..plain(coil, p_nok)
-    }
+    let part = match member.fold {
+        Some(Fold::Stratified(fold)) => fold as u64,
+        Some(Fold::Forward(stretch)) => 500 + stretch as u64,
+        None => 999,
+    };
+    run.wrapping_mul(1_000_003).wrapping_add(1000 * part).wrapping_add(member.number as u64)
 }
 
 fn write_splits(set: &CoilSet, folds: &[usize], folder: &RunFolder) -> anyhow::Result<()> {
@@ -174,23 +215,6 @@ fn write_splits(set: &CoilSet, folds: &[usize], folder: &RunFolder) -> anyhow::R
         writeln!(text, "{},{fold}", coil.id)?;
     }
     folder.write("splits.csv", text.as_bytes())
-}
-
-fn write_oof(
-    set: &CoilSet,
-    folds: &[usize],
-    margins: &[Vec<f64>],
-    p_nok: &[f64],
-    folder: &RunFolder,
-) -> anyhow::Result<()> {
-    let mut text = String::from("coil_id,produced_at,label,tolerance_class,fold,margins,p_nok\n");
-    for (i, coil) in set.coils.iter().enumerate() {
-        let margins: Vec<String> = margins[i].iter().map(ToString::to_string).collect();
-        let label = if coil.nok { "NOK" } else { "OK" };
-        let (class, fold, p) = (coil.class(), folds[i], p_nok[i]);
-        writeln!(text, "{},{},{label},{class},{fold},{},{p}", coil.id, coil.produced_at, margins.join(" "))?;
-    }
-    folder.write("oof.csv", text.as_bytes())
 }
 
 /// Every k-th coil, with every NOK coil that fits: ranges must hold for both.

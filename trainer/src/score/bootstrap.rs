@@ -44,21 +44,26 @@ impl Bootstrap {
         M: Fn(&[usize]) -> Option<f64> + Sync,
     {
         let (positives, negatives): (Vec<usize>, Vec<usize>) = (0..nok.len()).partition(|&i| nok[i]);
+        self.interval_within(&[positives, negatives], metric)
+    }
+
+    /// The same with strata of one's own: each is redrawn apart.
+    pub fn interval_within<M>(&self, strata: &[Vec<usize>], metric: M) -> Option<Interval>
+    where
+        M: Fn(&[usize]) -> Option<f64> + Sync,
+    {
         let mut values: Vec<f64> = (0..self.draws)
             .into_par_iter()
-            .map_init(
-                || Vec::with_capacity(nok.len()),
-                |rows, draw| {
-                    // A stream of its own for every draw: which thread takes it does not matter.
-                    let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-                    rng.set_stream(u64::from(draw));
-                    rows.clear();
-                    for stratum in [&positives, &negatives] {
-                        rows.extend(stratum.iter().map(|_| stratum[rng.random_range(0..stratum.len())]));
-                    }
-                    metric(rows)
-                },
-            )
+            .map_init(Vec::new, |rows, draw| {
+                // A stream of its own for every draw: which thread takes it does not matter.
+                let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+                rng.set_stream(u64::from(draw));
+                rows.clear();
+                for stratum in strata {
+                    rows.extend(stratum.iter().map(|_| stratum[rng.random_range(0..stratum.len())]));
+                }
+                metric(rows)
+            })
             .flatten()
             .filter(|v| v.is_finite())
             .collect();

@@ -6,6 +6,7 @@
 pub mod alarms;
 pub mod auc;
 pub mod average_precision;
+pub mod blocks;
 pub mod bootstrap;
 pub mod calibrate;
 pub mod confusion;
@@ -17,6 +18,7 @@ pub mod threshold;
 pub use alarms::OnTheLine;
 pub use auc::roc_auc;
 pub use average_precision::average_precision;
+pub use blocks::Blocks;
 pub use bootstrap::{Bootstrap, Interval};
 pub use calibrate::Platt;
 pub use confusion::{Class, Confusion};
