@@ -42,6 +42,7 @@ pub struct Cost {
 
 impl Spent {
     /// Both, one after the other.
+    #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
             wall_s: self.wall_s + other.wall_s,

@@ -35,7 +35,8 @@ fn the_last_stretch_is_judged_by_what_was_chosen_before_it() {
     let days: Vec<(u32, bool)> = (1..=24).map(|day| (day, day % 4 == 0)).collect();
     let set = set(&days);
     let stretches = stretches(&set, &[0.25, 0.5, 0.75]).unwrap();
-    let margin = |i: &usize| 0.1 * f64::from(u8::from(i % 8 == 0)) + if days[*i].1 { 1.0 } else { -1.0 };
+    let margin =
+        |i: &usize| 0.1 * f64::from(u8::from(i.is_multiple_of(8))) + if days[*i].1 { 1.0 } else { -1.0 };
     let shifted = |by: f64| {
         let margins = stretches
             .iter()
