@@ -113,7 +113,8 @@ fn frozen_pass(set: &CoilSet, text: &str, folder: &Path) -> anyhow::Result<f64> 
     let network = Network::new(config.network.clone(), RunConfig::input(&spec), 1)?;
     let coils: Vec<&LabelledCoil> = set.coils.iter().collect();
     let draws = Some(Draws { count: DRAWS, seed: 1 });
-    let source = CoilSource::new(coils, &spec, Some(Augmentation { config: &config.augment, draws }));
+    let source =
+        CoilSource::new(coils, &spec, Some(Augmentation { config: &config.augment, draws, seed: 1 }));
     let keep = KeepConfig { draws: DRAWS, budget_mib: 4096, folder: None };
     std::fs::create_dir_all(folder)?;
     let mut store = Store::open(&keep, folder, Key::of(&[b"alone"]), row_length(&network))?;

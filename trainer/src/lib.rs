@@ -2,7 +2,7 @@
 //!
 //! [`data`] reads labelled coils and keeps gold apart, [`nn`], [`nets`] and [`fit`] are the training engine,
 //! [`run`] is the procedure from settings to thresholds, [`score`] says how good it is, [`export`] writes
-//! ONNX, [`release`] signs, and [`simulate`] makes coils where there are none.
+//! ONNX, [`release`] signs, [`plot`] draws, and [`simulate`] makes coils where there are none.
 
 pub mod cmd;
 pub mod data;
@@ -12,6 +12,7 @@ pub mod fit;
 pub mod kept;
 pub mod nets;
 pub mod nn;
+pub mod plot;
 pub mod release;
 pub mod run;
 pub mod score;

@@ -35,6 +35,6 @@ pub use folder::{Fold, Member, RunFolder};
 pub use forward::{Forward, StretchRecord};
 pub use policy::policy;
 pub use record::RunRecord;
-pub use source::{Augmentation, CoilSource};
+pub use source::{Augmentation, CoilSource, content};
 pub(crate) use train::hex;
 pub use train::{Progress, train};

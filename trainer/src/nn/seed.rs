@@ -18,6 +18,8 @@ pub enum Purpose {
     References = 5,
     /// Augmentation that is the same for every fold.
     Kept = 6,
+    /// Coils made of others.
+    Made = 7,
 }
 
 /// The generator for `purpose`, distinguished by two more numbers (for instance epoch and item).

@@ -112,7 +112,7 @@ impl Training<'_> {
     }
 
     fn augmentation(&self) -> Augmentation<'_> {
-        Augmentation { config: &self.config.augment, draws: self.draws() }
+        Augmentation { config: &self.config.augment, draws: self.draws(), seed: self.config.seed }
     }
 
     /// Trains on `seen` and gives the margins (logit NOK - logit OK) of `held`.
