@@ -164,10 +164,10 @@ fn top_of(column: usize) -> i32 {
     ABOVE + column as i32 * CELL.1 + if column < SIDE_GAUGES { 0 } else { SEAM }
 }
 
-/// Metres between ticks: 1, 2 or 5 times a power of ten, five to ten of them on the strip.
+/// Metres between ticks: 1, 2 or 5 times a power of ten, at most eight of them on the strip.
 fn step(length_m: f64) -> f64 {
     let power = 10_f64.powf((length_m.max(1.0) / 10.0).log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|k| k * power).find(|s| length_m / s <= 8.0).unwrap_or(10.0 * power)
+    [1.0, 2.0, 5.0, 10.0, 20.0].into_iter().map(|k| k * power).find(|s| length_m / s <= 8.0).unwrap_or(power)
 }
 
 /// A note in rows; what does not fit ends in dots.
