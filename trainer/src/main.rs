@@ -26,6 +26,7 @@ enum Command {
     Bundle(cmd::bundle::BundleCommand),
     Keygen(cmd::keygen::KeygenArgs),
     Parity(cmd::parity::ParityArgs),
+    References(cmd::references::ReferencesArgs),
     Simulate(cmd::simulate::SimulateArgs),
     Weights(cmd::weights::WeightsArgs),
 }
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Bundle(command) => cmd::bundle::run(&command),
         Command::Keygen(args) => cmd::keygen::run(&args),
         Command::Parity(args) => cmd::parity::run(&args),
+        Command::References(args) => cmd::references::run(&args),
         Command::Simulate(args) => cmd::simulate::run(&args),
         Command::Weights(args) => cmd::weights::run(&args),
     };

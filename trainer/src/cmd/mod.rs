@@ -4,6 +4,7 @@ pub mod bundle;
 pub mod evaluate;
 pub mod keygen;
 pub mod parity;
+pub mod references;
 pub mod simulate;
 pub mod train;
 pub mod weights;
