@@ -127,7 +127,7 @@ fn siamese() -> FoldedNet {
             builder = builder.pool((2, 2));
         }
     }
-    builder.siamese(64)
+    builder.siamese(64, folded::Distance::Euclidean, folded::Average::Mean)
 }
 
 fn probe(name: &'static str, mut net: FoldedNet, folder: &Path, coils: u64) -> anyhow::Result<Case> {

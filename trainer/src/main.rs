@@ -27,6 +27,7 @@ enum Command {
     Keygen(cmd::keygen::KeygenArgs),
     Parity(cmd::parity::ParityArgs),
     Preview(cmd::preview::PreviewArgs),
+    References(cmd::references::ReferencesArgs),
     Simulate(cmd::simulate::SimulateArgs),
     Weights(cmd::weights::WeightsArgs),
 }
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Keygen(args) => cmd::keygen::run(&args),
         Command::Parity(args) => cmd::parity::run(&args),
         Command::Preview(args) => cmd::preview::run(&args),
+        Command::References(args) => cmd::references::run(&args),
         Command::Simulate(args) => cmd::simulate::run(&args),
         Command::Weights(args) => cmd::weights::run(&args),
     };

@@ -24,6 +24,7 @@ mod forward;
 mod member;
 mod policy;
 mod record;
+pub mod references;
 mod scores;
 mod source;
 mod train;

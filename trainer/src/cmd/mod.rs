@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod keygen;
 pub mod parity;
 pub mod preview;
+pub mod references;
 pub mod simulate;
 pub mod train;
 pub mod weights;

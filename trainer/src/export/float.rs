@@ -5,7 +5,8 @@
 //! [`node`] what stays f32 in it.
 
 use super::folded::{
-    Activation, Dense, FoldedConv, FoldedNet, GlobalPool, Op, Port, References, Shape, Sides,
+    self, Activation, Average, Dense, Distance, FoldedConv, FoldedNet, GlobalPool, LEAST_SQUARE, Op, Port,
+    References, Shape, Sides,
 };
 use super::onnx::{Graph, Value, Window};
 
@@ -165,19 +166,34 @@ fn gemm(graph: &mut Graph, name: &str, x: &Value, dense: &Dense) -> Value {
     activate(graph, name, sum, dense.activation)
 }
 
-/// The logarithms of the mean similarities, without a sigmoid: `log sigmoid(t) = min(t, 0) - log(1 + exp(-|t|))`, and
-/// the logarithm of a mean of exponentials about the greatest.
+/// The logarithms of the similarities to the classes, without a sigmoid: `log sigmoid(t) = min(t, 0) - log(1 + exp(-|t|))`,
+/// and the logarithm of a mean of exponentials about the greatest.
 fn similarities(graph: &mut Graph, name: &str, x: &Value, references: &References, length: usize) -> Value {
+    let x =
+        if references.distance == Distance::Cosine { direction(graph, name, x, length) } else { x.clone() };
+    // The mean in place of the sum: ReduceMean takes its axis alike in every operator set.
+    let steep = references.scale * length as f32;
+    let steep = match references.distance {
+        // 1 - cos(a, b) is half the squared distance of the directions.
+        Distance::Cosine => steep / 2.0,
+        Distance::Euclidean | Distance::Manhattan => steep,
+    };
     let mut one = |what: &str, v: f32| graph.constant(&format!("{name}.{what}"), &[], &[v]);
-    // The mean in place of the sum of squares: ReduceMean takes its axis alike in every operator set.
-    let (scale, bias) = (one("scale", -references.scale * length as f32), one("bias", references.bias));
+    let (scale, bias) = (one("scale", -steep), one("bias", references.bias));
     let (nought, unit) = (one("nought", 0.0), one("unit", 1.0));
-    let logits = [("ok", &references.ok), ("nok", &references.nok)].map(|(class, references)| {
+    let logits = [("ok", &references.ok), ("nok", &references.nok)].map(|(class, known)| {
         let at = |what: &str| format!("{name}.{class}.{what}");
-        let known = graph.constant(&at("references"), &[references.len(), length], &references.concat());
-        let off = graph.op("Sub", &at("off"), &[x, &known]);
-        let squares = graph.op("Mul", &at("squares"), &[&off, &off]);
-        let distance = graph.reduce("ReduceMean", &at("distance"), &squares, 1);
+        let values = match references.distance {
+            Distance::Cosine => known.iter().flat_map(|r| folded::direction(r)).collect(),
+            Distance::Euclidean | Distance::Manhattan => known.concat(),
+        };
+        let known = graph.constant(&at("references"), &[known.len(), length], &values);
+        let off = graph.op("Sub", &at("off"), &[&x, &known]);
+        let sizes = match references.distance {
+            Distance::Manhattan => graph.op("Abs", &at("sizes"), &[&off]),
+            Distance::Euclidean | Distance::Cosine => graph.op("Mul", &at("squares"), &[&off, &off]),
+        };
+        let distance = graph.reduce("ReduceMean", &at("distance"), &sizes, 1);
         let scaled = graph.op("Mul", &at("scaled"), &[&distance, &scale]);
         let odds = graph.op("Add", &at("odds"), &[&scaled, &bias]);
         let size = graph.op("Abs", &at("size"), &[&odds]);
@@ -188,6 +204,9 @@ fn similarities(graph: &mut Graph, name: &str, x: &Value, references: &Reference
         let least = graph.op("Min", &at("least"), &[&odds, &nought]);
         let similarity = graph.op("Sub", &at("similarity"), &[&least, &rest]);
         let greatest = graph.reduce("ReduceMax", &at("greatest"), &similarity, 0);
+        if references.average == Average::Nearest {
+            return greatest;
+        }
         let apart = graph.op("Sub", &at("apart"), &[&similarity, &greatest]);
         let parts = graph.op("Exp", &at("parts"), &[&apart]);
         let mean = graph.reduce("ReduceMean", &at("mean"), &parts, 0);
@@ -195,4 +214,17 @@ fn similarities(graph: &mut Graph, name: &str, x: &Value, references: &Reference
         graph.op("Add", &at("class"), &[&greatest, &log])
     });
     graph.concat(name, 1, &logits)
+}
+
+/// [`folded::direction`] of an embedding.
+fn direction(graph: &mut Graph, name: &str, x: &Value, length: usize) -> Value {
+    let at = |what: &str| format!("{name}.{what}");
+    let mut one = |what: &str, v: f32| graph.constant(&at(what), &[], &[v]);
+    let (count, least) = (one("count", length as f32), one("least_square", LEAST_SQUARE));
+    let squares = graph.op("Mul", &at("squares"), &[x, x]);
+    let mean = graph.reduce("ReduceMean", &at("mean_square"), &squares, 1);
+    let sum = graph.op("Mul", &at("sum_of_squares"), &[&mean, &count]);
+    let sum = graph.op("Add", &at("above_zero"), &[&sum, &least]);
+    let length = graph.op("Sqrt", &at("length"), &[&sum]);
+    graph.op("Div", &at("direction"), &[x, &length])
 }

@@ -17,6 +17,7 @@ mod tests;
 pub use crate::nn::activation::Activation;
 pub use crate::nn::conv::Pads;
 pub use builder::Builder;
+pub use forward::direction;
 pub(super) use forward::{Value, activated};
 pub use norm::Norm;
 pub(super) use shape::windows;
@@ -174,21 +175,50 @@ pub struct Dense {
 
 /// Embeddings of known coils that an embedding `e` is compared with.
 ///
-/// The similarity to a reference r is `sigmoid(bias - scale * |e - r|^2)`, with the squared Euclidean distance;
-/// that to a class is the mean over its references. The logits are the logarithms of the similarities to OK and
-/// NOK, so that their softmax is each similarity's share in the sum of both. All is computed in logarithms: far
-/// from every reference the nearest one decides.
+/// The similarity to a reference r is `sigmoid(bias - scale * D(e, r))`; that to a class is the mean over its
+/// references, or the nearest one's. The logits are the logarithms of the similarities to OK and NOK, so that their
+/// softmax is each similarity's share in the sum of both. All is computed in logarithms: far from every reference the
+/// nearest one decides.
 #[derive(Debug, Clone, PartialEq)]
 pub struct References {
     /// Of OK coils.
     pub ok: Vec<Vec<f32>>,
     /// Of NOK coils.
     pub nok: Vec<Vec<f32>>,
+    /// What D is.
+    pub distance: Distance,
+    /// How a class' references make one similarity.
+    pub average: Average,
     /// Above 0.
     pub scale: f32,
     /// The log odds of a match at distance 0.
     pub bias: f32,
 }
+
+/// How far two embeddings are apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Distance {
+    /// `|a - b|^2`, the squared Euclidean distance.
+    Euclidean,
+    /// `1 - cos(a, b)`, as half the squared distance of `a / |a|` and `b / |b|`.
+    Cosine,
+    /// `sum |a_i - b_i|`.
+    Manhattan,
+}
+
+/// How the similarities to a class' references make one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Average {
+    /// Their mean (paper, section 3.3).
+    Mean,
+    /// The greatest.
+    Nearest,
+}
+
+/// Added to the sum of squares before its root, so that an embedding of zeros has a direction too.
+pub const LEAST_SQUARE: f32 = 1e-12;
 
 impl FoldedNet {
     /// An empty network.

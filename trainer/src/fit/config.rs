@@ -1,6 +1,6 @@
 //! Settings of a training run.
 
-use super::{AdamWConfig, EarlyStopConfig, FitError, LossConfig, SamplerConfig, Schedule};
+use super::{AdamWConfig, EarlyStopConfig, FitError, LossConfig, SamplerConfig, Schedule, Stage};
 use serde::{Deserialize, Serialize};
 
 /// Everything that decides a run besides the network and the items. Saved with the state; a run resumes only with the
@@ -28,6 +28,19 @@ pub struct FitConfig {
     pub ema: Option<f64>,
     /// When to stop early; never when absent.
     pub early_stop: Option<EarlyStopConfig>,
+    /// A Siamese network's training in two stages; one when absent.
+    pub two_stage: Option<TwoStage>,
+}
+
+/// First the loss on pairs alone, then a classifier by cross-entropy (paper, section 6.1). The schedule begins anew with the
+/// second stage, and only its epochs are looked at by validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TwoStage {
+    /// Epochs of the first stage, of all epochs.
+    pub contrastive_epochs: usize,
+    /// Whether the encoder stays as it is in the second stage.
+    pub freeze_encoder: bool,
 }
 
 impl Default for FitConfig {
@@ -43,11 +56,25 @@ impl Default for FitConfig {
             schedule: Schedule::default(),
             ema: None,
             early_stop: Some(EarlyStopConfig::default()),
+            two_stage: None,
         }
     }
 }
 
 impl FitConfig {
+    /// The stage of an epoch, and which of its stage's epochs it is, of how many.
+    pub fn stage(&self, epoch: usize) -> (Stage, usize, usize) {
+        match self.two_stage {
+            None => (Stage::Joint, epoch, self.epochs),
+            Some(two) if epoch < two.contrastive_epochs => {
+                (Stage::Contrastive, epoch, two.contrastive_epochs)
+            }
+            Some(TwoStage { contrastive_epochs: first, freeze_encoder: frozen }) => {
+                (Stage::CrossEntropy { frozen }, epoch - first, self.epochs - first)
+            }
+        }
+    }
+
     /// Whether all settings are in range.
     pub fn check(&self) -> Result<(), FitError> {
         const COUNT: &str = "it must be between 1 and 1000000";
@@ -62,6 +89,11 @@ impl FitConfig {
             ("label_smoothing", smoothing, share(smoothing), SHARE),
         ];
         rules.extend(self.epoch_items.map(|v| ("epoch_items", v as f64, count(v), COUNT)));
+        rules.extend(self.two_stage.map(|two| {
+            let first = two.contrastive_epochs;
+            let rule = "it must be at least 1 and less than epochs";
+            ("contrastive_epochs", first as f64, (1..self.epochs).contains(&first), rule)
+        }));
         rules.extend(self.ema.map(|v| ("ema", v, share(v) && v > 0.0, INNER)));
         for weight in self.loss.class_weights.map(f64::from) {
             rules.push(("class_weights", weight, weight > 0.0 && weight.is_finite(), "it must be positive"));
@@ -111,9 +143,19 @@ mod tests {
             r#"{"schedule": {"kind": "cosine", "warm_up": 1.0, "last": 0.0}}"#,
             r#"{"early_stop": {"margin": -1.0}}"#,
             r#"{"optimizer": {"learning_rate": 0.0}}"#,
+            r#"{"epochs": 4, "two_stage": {"contrastive_epochs": 4, "freeze_encoder": true}}"#,
         ] {
             let config = parse(text).expect("readable");
             assert!(matches!(config.check(), Err(FitError::Setting { .. })), "{text}");
         }
+    }
+
+    #[test]
+    fn the_second_stage_begins_anew() {
+        let two_stage = Some(TwoStage { contrastive_epochs: 3, freeze_encoder: true });
+        let config = FitConfig { epochs: 5, two_stage, ..FitConfig::default() };
+        assert_eq!(config.stage(2), (Stage::Contrastive, 2, 3));
+        assert_eq!(config.stage(3), (Stage::CrossEntropy { frozen: true }, 0, 2));
+        assert_eq!(FitConfig { two_stage: None, ..config }.stage(3), (Stage::Joint, 3, 5));
     }
 }

@@ -13,11 +13,29 @@ pub struct LossConfig {
     pub class_weights: [f32; 2],
     /// Share of the target spread over all classes.
     pub label_smoothing: f32,
+    /// Which part of a Siamese network's loss counts; the loop sets it.
+    #[serde(skip)]
+    pub stage: Stage,
+}
+
+/// The stages of contrastive training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    /// All at once, each part with its weight.
+    #[default]
+    Joint,
+    /// The loss on pairs alone.
+    Contrastive,
+    /// The classifier's cross-entropy alone.
+    CrossEntropy {
+        /// Whether the encoder stays as it is.
+        frozen: bool,
+    },
 }
 
 impl Default for LossConfig {
     fn default() -> Self {
-        Self { class_weights: [1.0, 1.0], label_smoothing: 0.0 }
+        Self { class_weights: [1.0, 1.0], label_smoothing: 0.0, stage: Stage::Joint }
     }
 }
 

@@ -14,13 +14,13 @@ mod schedule;
 mod source;
 mod state;
 
-pub use config::FitConfig;
+pub use config::{FitConfig, TwoStage};
 pub use early_stop::{EarlyStop, EarlyStopConfig};
 pub use ema::Ema;
 pub use error::FitError;
-pub use loss::{LossConfig, cross_entropy};
+pub use loss::{LossConfig, Stage, cross_entropy};
 pub use optimizer::{AdamW, AdamWConfig};
-pub use predict::{Validation, predict, settle};
+pub use predict::{Validation, embeddings, predict, settle, settled_items};
 pub use run::{EpochReport, Fit, Outcome};
 pub use sampler::{Sampler, SamplerConfig};
 pub use schedule::Schedule;

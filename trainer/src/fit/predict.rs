@@ -46,20 +46,34 @@ pub fn predict(model: &dyn Model, source: &dyn Source, seed: u64) -> Result<Vali
 /// Most items of each class that references are chosen from.
 const SETTLED: usize = 512;
 
-/// Lets a network that judges by references choose them from the items that it was trained on, drawn as of epoch 0.
-pub fn settle(model: &dyn Model, source: &dyn Source, seed: u64) -> Result<(), FitError> {
-    let items: Vec<usize> = [0, 1]
-        .iter()
-        .flat_map(|class| (0..source.len()).filter(|i| source.label(*i) == *class).take(SETTLED))
-        .collect();
-    let (mut embeddings, mut labels) = (Vec::new(), Vec::new());
+/// The items that references are chosen from: the first of each class.
+pub fn settled_items(source: &dyn Source) -> Vec<usize> {
+    let of = |class| (0..source.len()).filter(move |i| source.label(*i) == class).take(SETTLED);
+    of(0).chain(of(1)).collect()
+}
+
+/// Embeddings of items, drawn as of epoch 0; nothing of a network that has none.
+pub fn embeddings(
+    model: &dyn Model,
+    source: &dyn Source,
+    items: &[usize],
+    seed: u64,
+) -> Result<Option<Vec<Vec<f32>>>, FitError> {
+    let mut embeddings = Vec::with_capacity(items.len());
     for (k, chunk) in items.chunks(BATCH).enumerate() {
         let batch =
             Batch::draw(source, chunk, model.input(), (seed, 0, k * BATCH))?.at(model.params().place())?;
-        let Some(found) = model.embed(&batch.image, &batch.side)? else { return Ok(()) };
+        let Some(found) = model.embed(&batch.image, &batch.side)? else { return Ok(None) };
         embeddings.extend(found.to_dtype(candle_core::DType::F32)?.to_vec2::<f32>()?);
-        labels.extend(batch.labels);
     }
+    Ok(Some(embeddings))
+}
+
+/// Lets a network that judges by references choose them from the items that it was trained on, drawn as of epoch 0.
+pub fn settle(model: &dyn Model, source: &dyn Source, seed: u64) -> Result<(), FitError> {
+    let items = settled_items(source);
+    let Some(embeddings) = embeddings(model, source, &items, seed)? else { return Ok(()) };
+    let labels: Vec<usize> = items.iter().map(|i| source.label(*i)).collect();
     Ok(model.settle(&embeddings, &labels, seed)?)
 }
 

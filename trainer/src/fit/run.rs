@@ -2,7 +2,8 @@
 
 use super::state::{Progress, State, save_whole};
 use super::{
-    AdamW, Batch, EarlyStop, Ema, FitConfig, FitError, Sampler, Source, Validation, predict, settle,
+    AdamW, Batch, EarlyStop, Ema, FitConfig, FitError, LossConfig, Sampler, Source, Stage, Validation,
+    predict, settle,
 };
 use crate::nets::Model;
 use crate::nn::Pass;
@@ -142,18 +143,20 @@ fn epoch(
     let epoch = state.progress.history.len();
     let mut rng = generator(config.seed, Purpose::Dropout, epoch as u64, 0);
     let (mut total, mut first, mut factor) = (0.0, 0, 0.0);
+    let (stage, within, of) = config.stage(epoch);
+    let loss_config = LossConfig { stage, ..config.loss.clone() };
     for (step, items) in sampler.epoch(epoch).iter().enumerate() {
         let batch = Batch::draw(run.train, items, model.input(), (config.seed, epoch, first))?
             .at(model.params().place())?;
         first += items.len();
         let input = (&batch.image, &batch.side);
-        let loss = model.loss(input, &batch.labels, &config.loss, &mut Pass::Train(&mut rng))?;
+        let loss = model.loss(input, &batch.labels, &loss_config, &mut Pass::Train(&mut rng))?;
         let value = loss.to_scalar::<f32>()?;
         if !value.is_finite() {
             return Err(FitError::Diverged { loss: value, epoch, step });
         }
         total += f64::from(value);
-        factor = config.schedule.factor(state.progress.steps, config.epochs * sampler.steps());
+        factor = config.schedule.factor(within * sampler.steps() + step, of * sampler.steps());
         state.optimizer.step(model.params(), &loss.backward()?, factor)?;
         if let Some(ema) = &mut state.ema {
             ema.update(model.params(), state.progress.steps)?;
@@ -168,7 +171,9 @@ fn epoch(
         measure: None,
         best: false,
     };
-    if let Some(source) = run.validation {
+    // What judges is not yet trained in a first stage.
+    let judged = run.validation.filter(|_| stage != Stage::Contrastive);
+    if let Some(source) = judged {
         validate(model, state, run, source, &mut report)?;
     }
     Ok(report)

@@ -3,6 +3,7 @@
 use super::cnn::CnnConfig;
 use super::error::{MAX_WIDTH, NetworkError, between, range};
 use super::head::{Head, HeadConfig, Plan};
+pub use super::siamese::config::SiameseConfig;
 use super::trunk::{Pooled, Stage};
 use super::yolov8_cls::Scale;
 use super::{Input, cnn, efficientnet_lite, surface, yolov8_cls};
@@ -59,22 +60,6 @@ pub enum BackboneConfig {
     Surface {},
 }
 
-/// Settings of a Siamese network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SiameseConfig {
-    /// Values of the embedding.
-    pub embedding: usize,
-    /// References of each class.
-    pub references: usize,
-}
-
-impl Default for SiameseConfig {
-    fn default() -> Self {
-        Self { embedding: 64, references: 3 }
-    }
-}
-
 /// Steps of two that any network takes, at most.
 const MAX_STEPS: usize = 5;
 
@@ -109,10 +94,7 @@ impl NetworkConfig {
         if self.backbone.sides() == Sides::Shared && input.width % 2 == 1 {
             return Err(NetworkError::OddWidth { width: input.width });
         }
-        if let Some(siamese) = &self.siamese {
-            range("siamese.embedding", siamese.embedding, MAX_WIDTH)?;
-            range("siamese.references", siamese.references, 64)?;
-        }
+        self.siamese.map_or(Ok(()), |siamese| siamese.check())?;
         between("freeze", self.freeze, 0, self.backbone.stage_count())?;
         between("keep_width", self.keep_width, 0, MAX_STEPS)?;
         self.backbone.check()

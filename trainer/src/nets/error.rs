@@ -83,6 +83,23 @@ pub enum NetworkError {
         /// Its value.
         value: f32,
     },
+    /// A number out of range.
+    #[error("{what} is {value}; it must be between {least} and {most}")]
+    Number {
+        /// Which setting.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+        /// The least that it may be.
+        least: f64,
+        /// The most.
+        most: f64,
+    },
+    /// The similarity is learned where the references are compared.
+    #[error(
+        "siamese.projection is given with the loss `similarity`, which learns the similarity that references are judged by; leave it out, or choose another loss"
+    )]
+    Projection,
     /// A tensor operation failed.
     #[error("the network could not be built")]
     Tensor(#[source] candle_core::Error),

@@ -3,9 +3,9 @@
 use super::Network;
 use super::block::{Block, C2f, InvertedResidual};
 use super::head::Head;
-use super::siamese::Siamese;
+use super::siamese::config::Judge;
 use super::trunk::{Stage, Trunk};
-use crate::export::folded::{Builder, Dense, FoldedConv, FoldedNet, Port, References};
+use crate::export::folded::{Builder, Dense, FoldedConv, FoldedNet, Port};
 use crate::nn::activation::Activation;
 use crate::nn::conv_norm::ConvNorm;
 use candle_core::{DType, Result, Tensor};
@@ -19,7 +19,10 @@ impl Network {
         let features = fold_trunk(&mut net, &self.trunk)?;
         let outputs = fold_head(&mut net, &self.head, features, self.trunk.flattened())?;
         if let Some(siamese) = &self.siamese {
-            net.references("judgement", outputs, references(siamese)?);
+            match (&siamese.classifier, siamese.config().judge) {
+                (Some(classifier), Judge::Head) => net.dense("classifier", outputs, Dense::of(classifier)?),
+                _ => net.references("judgement", outputs, siamese.references()?),
+            };
         }
         Ok(net.finish())
     }
@@ -128,17 +131,6 @@ fn channels_first(mut dense: Dense, [height, width, channels]: [usize; 3]) -> De
         }
     }
     dense
-}
-
-fn references(siamese: &Siamese) -> Result<References> {
-    let one = |t: &Tensor| -> Result<f32> { Ok(values(t)?[0]) };
-    let rows = |t: &Tensor| t.to_dtype(DType::F32)?.to_vec2::<f32>();
-    Ok(References {
-        ok: rows(&siamese.ok)?,
-        nok: rows(&siamese.nok)?,
-        scale: one(&siamese.scale)?.exp(),
-        bias: one(&siamese.bias)?,
-    })
 }
 
 fn values(tensor: &Tensor) -> Result<Vec<f32>> {

@@ -6,7 +6,7 @@ use super::head::{Head, Plan};
 use super::siamese::Siamese;
 use super::trunk::{Trunk, keep_width};
 use super::{Input, Model};
-use crate::fit::{LossConfig, cross_entropy};
+use crate::fit::{LossConfig, Stage, cross_entropy};
 use crate::nn::Pass;
 use crate::nn::params::{Builder, Params, Place};
 use crate::nn::seed::{Purpose, generator};
@@ -143,7 +143,7 @@ impl Network {
         pass: &Pass,
     ) -> Result<Tensor> {
         match &self.siamese {
-            Some(siamese) => siamese.loss(outputs, labels, pass),
+            Some(siamese) => siamese.loss(outputs, labels, config, pass),
             None => cross_entropy(outputs, labels, &config.class_weights, config.label_smoothing),
         }
     }
@@ -162,7 +162,10 @@ impl Model for Network {
         config: &LossConfig,
         pass: &mut Pass,
     ) -> Result<Tensor> {
-        let outputs = self.outputs(image, side, pass)?;
+        let outputs = match config.stage {
+            Stage::CrossEntropy { frozen: true } => self.outputs(image, side, &mut Pass::Eval)?,
+            _ => self.outputs(image, side, pass)?,
+        };
         self.loss_of(&outputs, labels, config, pass)
     }
 
@@ -206,7 +209,10 @@ impl Model for Kept<'_> {
         config: &LossConfig,
         pass: &mut Pass,
     ) -> Result<Tensor> {
-        let outputs = self.outputs(kept, side, pass)?;
+        let outputs = match config.stage {
+            Stage::CrossEntropy { frozen: true } => self.outputs(kept, side, &mut Pass::Eval)?,
+            _ => self.outputs(kept, side, pass)?,
+        };
         self.0.loss_of(&outputs, labels, config, pass)
     }
 

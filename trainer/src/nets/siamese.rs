@@ -1,22 +1,31 @@
-//! A Siamese network's judgement (paper, section 3.3): pairs of embeddings are alike or not, and a coil is of the class
+//! A Siamese network (paper, section 3.3): coils are embedded so that those of one class are alike, and a coil is of the class
 //! whose references it is more alike.
 //!
-//! The similarity of two embeddings is `sigmoid(bias - scale |a - b|^2)`, with a learned positive scale and a learned bias.
-//! Training is binary cross-entropy on it. References are the centres that k-means finds in each class.
+//! The similarity of two embeddings is `sigmoid(bias - scale D)`, D their distance. Pairs cost what [`PairLoss`] says; scale
+//! and bias are learned where the loss is on the similarity, and follow from the embeddings elsewhere. References are chosen
+//! among the embeddings of training coils. Beside them, or in their place, a classifier over the embedding may judge.
 
+pub mod config;
+mod distance;
 mod kmeans;
+pub mod pairs;
+pub mod references;
+pub mod supervised;
 
 pub use kmeans::kmeans;
 
-use super::config::SiameseConfig;
-use crate::nn::Pass;
+use crate::export::folded::{Average, Distance, References};
+use crate::fit::{LossConfig, Stage, cross_entropy};
+use crate::nn::activation::Activation;
+use crate::nn::linear::Linear;
 use crate::nn::params::Builder;
-use candle_core::{Result, Tensor, Var};
+use crate::nn::{Pass, seen};
+use candle_core::{DType, Result, Tensor, Var};
+use config::{Judge, PairLoss, SiameseConfig};
+use pairs::log_sigmoid;
+use references::FIRST;
 
-/// At first, the log odds that two equal embeddings match, and what fresh embeddings' usual distance takes away.
-const FIRST: (f32, f32) = (2.0, 4.0);
-
-/// What is learned about pairs, and the references.
+/// What comes after the embedding.
 #[derive(Debug)]
 pub struct Siamese {
     config: SiameseConfig,
@@ -28,21 +37,39 @@ pub struct Siamese {
     pub ok: Var,
     /// `[references, embedding]` of NOK.
     pub nok: Var,
+    /// From the embedding to what the loss on pairs sees.
+    projection: Option<[Linear; 2]>,
+    /// From the embedding to two logits.
+    pub classifier: Option<Linear>,
 }
 
 impl Siamese {
-    /// `pairs.scale`, `pairs.bias`, `references.ok`, `references.nok`.
+    /// `pairs.scale`, `pairs.bias`, `references.ok`, `references.nok`, `projection.0`, `projection.1`, `classifier`.
     pub fn new(builder: &mut Builder, config: SiameseConfig) -> Result<Self> {
-        // Two independent embeddings of unit variance are 2 `embedding` apart.
-        let scale = (FIRST.1 / (2 * config.embedding) as f32).ln();
-        let shape = [config.references, config.embedding];
-        Ok(Self {
-            config,
-            scale: builder.constant("pairs.scale", 1, scale)?,
-            bias: builder.constant("pairs.bias", 1, FIRST.0)?,
-            ok: builder.buffer_of("references.ok", &shape, 0.0)?,
-            nok: builder.buffer_of("references.nok", &shape, 0.0)?,
-        })
+        let width = config.embedding;
+        // Of two independent embeddings of unit variance: |a - b|^2 has the mean 2 each value, |a - b| 2 / sqrt(pi).
+        let usual = match config.distance {
+            Distance::Euclidean => 2.0 * width as f32,
+            Distance::Cosine => 1.0,
+            Distance::Manhattan => std::f32::consts::FRAC_2_SQRT_PI * width as f32,
+        };
+        let scale = (FIRST.1 / usual).ln();
+        let (scale, bias) = if learns_similarity(&config) {
+            (builder.constant("pairs.scale", 1, scale)?, builder.constant("pairs.bias", 1, FIRST.0)?)
+        } else {
+            (builder.buffer("pairs.scale", 1, scale)?, builder.buffer("pairs.bias", 1, FIRST.0)?)
+        };
+        let shape = [config.references.per_class, width];
+        let ok = builder.buffer_of("references.ok", &shape, 0.0)?;
+        let nok = builder.buffer_of("references.nok", &shape, 0.0)?;
+        let project = |(builder, to): (&mut Builder, usize)| -> Result<[Linear; 2]> {
+            let first = Linear::new(builder, "projection.0", width, width)?;
+            Ok([first, Linear::new(builder, "projection.1", width, to)?])
+        };
+        let projection = config.projection.map(|to| project((&mut *builder, to))).transpose()?;
+        let classifies = config.cross_entropy > 0.0 || config.judge == Judge::Head;
+        let classifier = classifies.then(|| Linear::new(builder, "classifier", width, 2)).transpose()?;
+        Ok(Self { config, scale, bias, ok, nok, projection, classifier })
     }
 
     /// Its settings.
@@ -50,84 +77,134 @@ impl Siamese {
         self.config
     }
 
-    /// Log odds of a match of each of `a` `[n, d]` with each of `b` `[m, d]`: `[n, m]`.
-    fn log_odds(&self, a: &Tensor, b: &Tensor, pass: &Pass) -> Result<Tensor> {
-        let tracked = pass.is_train();
-        let (scale, bias) = (crate::nn::seen(&self.scale, tracked), crate::nn::seen(&self.bias, tracked));
-        pair_log_odds(a, b, &scale, &bias)
+    /// Log odds of a match by distances.
+    fn log_odds(&self, distances: &Tensor, pass: &Pass) -> Result<Tensor> {
+        let tracked = pass.is_train() && learns_similarity(&self.config);
+        let (scale, bias) = (seen(&self.scale, tracked), seen(&self.bias, tracked));
+        log_odds(distances, &scale, &bias)
     }
 
-    /// Log odds of NOK against OK as two logits `[batch, 2]`: logarithms of the mean similarity to each class' references.
+    /// Logits of OK and NOK `[batch, 2]`: the classifier's, or logarithms of the similarity to each class' references.
     pub fn logits(&self, embeddings: &Tensor, pass: &Pass) -> Result<Tensor> {
+        match (&self.classifier, self.config.judge) {
+            (Some(classifier), Judge::Head) => classifier.forward(embeddings, pass),
+            _ => self.similarities(embeddings, pass),
+        }
+    }
+
+    fn similarities(&self, embeddings: &Tensor, pass: &Pass) -> Result<Tensor> {
         let class = |references: &Var| -> Result<Tensor> {
-            let z = self.log_odds(embeddings, &references.as_detached_tensor(), pass)?;
-            let log_similarity = log_sigmoid(&z)?;
+            let distances = self.config.distance.of_pairs(embeddings, &references.as_detached_tensor())?;
+            let log_similarity = log_sigmoid(&self.log_odds(&distances, pass)?)?;
             let most = log_similarity.max_keepdim(1)?;
+            if self.config.references.average == Average::Nearest {
+                return Ok(most);
+            }
             let sum = log_similarity.broadcast_sub(&most)?.exp()?.sum_keepdim(1)?;
-            (sum.log()? + most)? - (self.config.references as f64).ln()
+            (sum.log()? + most)? - (self.config.references.per_class as f64).ln()
         };
         Tensor::cat(&[class(&self.ok)?, class(&self.nok)?], 1)
     }
 
-    /// The loss over all pairs of a batch.
-    pub fn loss(&self, embeddings: &Tensor, labels: &[usize], pass: &Pass) -> Result<Tensor> {
-        pair_loss(&self.log_odds(embeddings, embeddings, pass)?, labels)
+    /// The loss of a batch of embeddings: on pairs, and the classifier's cross-entropy with its weight; one of them alone in
+    /// either stage of a training in two.
+    pub fn loss(
+        &self,
+        embeddings: &Tensor,
+        labels: &[usize],
+        config: &LossConfig,
+        pass: &Pass,
+    ) -> Result<Tensor> {
+        let classified = |classifier: &Linear| {
+            let logits = classifier.forward(embeddings, pass)?;
+            cross_entropy(&logits, labels, &config.class_weights, config.label_smoothing)
+        };
+        match (config.stage, &self.classifier) {
+            (Stage::CrossEntropy { .. }, Some(classifier)) => classified(classifier),
+            (Stage::CrossEntropy { .. }, None) => {
+                candle_core::bail!(
+                    "the second stage trains a classifier, and there is none: judge is not `head`"
+                )
+            }
+            (Stage::Joint, Some(classifier)) if self.config.cross_entropy > 0.0 => {
+                self.pair_loss(embeddings, labels, pass)?
+                    + (classified(classifier)? * self.config.cross_entropy)?
+            }
+            _ => self.pair_loss(embeddings, labels, pass),
+        }
     }
 
-    /// Takes the centres of each class' embeddings as references. A class without embeddings keeps the ones it has.
+    fn pair_loss(&self, embeddings: &Tensor, labels: &[usize], pass: &Pass) -> Result<Tensor> {
+        let x = match &self.projection {
+            None => embeddings.clone(),
+            Some([first, last]) => {
+                last.forward(&Activation::Relu.apply(&first.forward(embeddings, pass)?)?, pass)?
+            }
+        };
+        let distance = self.config.distance;
+        let distances = || distance.of_pairs(&x, &x);
+        match self.config.loss {
+            PairLoss::Similarity { hard } => {
+                let distances = distances()?;
+                let weights = pairs::weights(labels, &distances, hard)?;
+                pairs::similarity(&self.log_odds(&distances, pass)?, labels, &weights)
+            }
+            PairLoss::Margin { margin, alike, hard } => {
+                let distances = distance.plain(&distances()?)?;
+                let weights = pairs::weights(labels, &distances, hard)?;
+                pairs::margin(&distances, labels, &weights, margin, alike)
+            }
+            PairLoss::Supervised { temperature } => supervised::loss(&x, labels, temperature, 0.0),
+            PairLoss::Asymmetric { temperature, eta } => supervised::loss(&x, labels, temperature, eta),
+        }
+    }
+
+    /// Chooses references among embeddings of known class. A class without embeddings keeps the ones it has.
     pub fn settle(&self, embeddings: &[Vec<f32>], labels: &[usize], seed: u64) -> Result<()> {
+        let (config, distance) = (self.config.references, self.config.distance);
+        let put = |var: &Var, values: Vec<f32>| {
+            let t = Tensor::from_vec(values, var.shape(), &candle_core::Device::Cpu)?;
+            var.set(&t.to_device(var.device())?.to_dtype(var.dtype())?)
+        };
         for (class, var) in [(0, &self.ok), (1, &self.nok)] {
             let of: Vec<&[f32]> =
                 embeddings.iter().zip(labels).filter(|(_, l)| **l == class).map(|(e, _)| &**e).collect();
-            let centres = kmeans(&of, self.config.references, seed);
-            if !centres.is_empty() {
-                let t = Tensor::from_vec(centres.concat(), var.shape(), &candle_core::Device::Cpu)?;
-                var.set(&t.to_device(var.device())?.to_dtype(var.dtype())?)?;
+            let chosen = references::choose(&of, config, distance, seed);
+            if !chosen.is_empty() {
+                put(var, chosen.concat())?;
             }
+        }
+        if !learns_similarity(&self.config) {
+            let References { ok, nok, .. } = self.references()?;
+            let scale = references::steepness(embeddings, labels, [&ok, &nok], distance);
+            put(&self.scale, vec![scale.ln()])?;
         }
         Ok(())
     }
-}
 
-/// `bias - exp(scale) |a_i - b_j|^2` for `a` `[n, d]` and `b` `[m, d]`: `[n, m]`.
-pub fn pair_log_odds(a: &Tensor, b: &Tensor, scale: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    let length = |t: &Tensor| t.sqr()?.sum_keepdim(1);
-    let products = (a.matmul(&b.t()?.contiguous()?)? * 2.0)?;
-    let distance = length(a)?.broadcast_add(&length(b)?.t()?)?.broadcast_sub(&products)?;
-    distance.broadcast_mul(&scale.exp()?.neg()?)?.broadcast_add(bias)
-}
-
-/// log(sigmoid(z)), without overflow.
-fn log_sigmoid(z: &Tensor) -> Result<Tensor> {
-    z.minimum(0.0)? - (z.abs()?.neg()?.exp()? + 1.0)?.log()?
-}
-
-/// Binary cross-entropy of log odds `[n, n]` over the pairs above the diagonal, target 1 for two of one class. Pairs of two
-/// OK, of two NOK and of one each weigh a quarter, a quarter and a half together, as the paper's pair sampling has it; a kind
-/// that the batch lacks leaves its weight to the others.
-pub fn pair_loss(log_odds: &Tensor, labels: &[usize]) -> Result<Tensor> {
-    let n = labels.len();
-    if log_odds.dims() != [n, n] || n < 2 {
-        candle_core::bail!("{n} labels for pairs {:?}", log_odds.dims());
+    /// The references as plain numbers.
+    pub fn references(&self) -> Result<References> {
+        let rows = |t: &Var| t.as_detached_tensor().to_dtype(DType::F32)?.to_vec2::<f32>();
+        let one = |t: &Var| t.as_detached_tensor().to_dtype(DType::F32)?.get(0)?.to_scalar::<f32>();
+        Ok(References {
+            ok: rows(&self.ok)?,
+            nok: rows(&self.nok)?,
+            distance: self.config.distance,
+            average: self.config.references.average,
+            scale: one(&self.scale)?.exp(),
+            bias: one(&self.bias)?,
+        })
     }
-    let kind = |i: usize, j: usize| labels[i] + labels[j];
-    let mut counts = [0usize; 3];
-    (0..n).for_each(|i| (i + 1..n).for_each(|j| counts[kind(i, j)] += 1));
-    let shares = [0.25, 0.5, 0.25];
-    let total: f64 = shares.iter().zip(counts).filter(|(_, count)| *count > 0).map(|(s, _)| s).sum();
-    let (mut weights, mut targets) = (vec![0.0f64; n * n], vec![0.0f64; n * n]);
-    for i in 0..n {
-        for j in i + 1..n {
-            let kind = kind(i, j);
-            weights[i * n + j] = shares[kind] / total / counts[kind] as f64;
-            targets[i * n + j] = if kind == 1 { 0.0 } else { 1.0 };
-        }
-    }
-    let like = |v: Vec<f64>| Tensor::from_vec(v, (n, n), log_odds.device())?.to_dtype(log_odds.dtype());
-    let (weights, targets) = (like(weights)?, like(targets)?);
-    // -t log s(z) - (1 - t) log(1 - s(z)) = (1 - t) z - log s(z).
-    let loss = (((1.0 - targets)? * log_odds)? - log_sigmoid(log_odds)?)?;
-    (loss * weights)?.sum_all()
+}
+
+/// Whether scale and bias are learned: only a loss on the similarity of what the references are compared with moves them.
+fn learns_similarity(config: &SiameseConfig) -> bool {
+    matches!(config.loss, PairLoss::Similarity { .. })
+}
+
+/// `bias - exp(scale) D`.
+fn log_odds(distances: &Tensor, scale: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    distances.broadcast_mul(&scale.exp()?.neg()?)?.broadcast_add(bias)
 }
 
 #[cfg(test)]

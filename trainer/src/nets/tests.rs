@@ -58,7 +58,24 @@ fn small() -> Vec<(&'static str, NetworkConfig, Input)> {
             "siamese over a cnn",
             read(
                 r#"{"backbone": {"kind": "cnn", "filters": [4, 6], "pools": [], "head": {"features": ["avg", "max"]}},
-                "siamese": {"embedding": 5, "references": 2}}"#,
+                "siamese": {"embedding": 5, "references": {"per_class": 2}}}"#,
+            ),
+            odd(2),
+        ),
+        (
+            "siamese with a projection, a classifier and the nearest of the references by the cosine",
+            read(
+                r#"{"backbone": {"kind": "cnn", "filters": [4, 6], "pools": []}, "siamese": {"embedding": 5,
+                "projection": 3, "loss": {"kind": "supervised", "temperature": 0.1}, "cross_entropy": 0.5,
+                "distance": "cosine", "references": {"method": "medoids", "average": "nearest"}}}"#,
+            ),
+            odd(2),
+        ),
+        (
+            "siamese judged by its classifier",
+            read(
+                r#"{"backbone": {"kind": "cnn", "filters": [4, 6], "pools": []}, "siamese": {"embedding": 5,
+                "loss": {"kind": "margin", "margin": 2.0, "alike": "zero"}, "cross_entropy": 0.3, "judge": "head"}}"#,
             ),
             odd(2),
         ),
@@ -210,6 +227,6 @@ fn every_network_takes_a_coil_and_the_square() {
     }
     let grey = Input { height: 100, width: 100, channels: 1, side: 0 };
     let surface = NetworkConfig { backbone: BackboneConfig::Surface {}, ..NetworkConfig::default() };
-    let siamese = Some(SiameseConfig { embedding: 5, references: 3 });
+    let siamese = Some(SiameseConfig { embedding: 5, ..SiameseConfig::default() });
     Network::new(NetworkConfig { siamese, ..surface }, grey, 1).expect("the second paper's network");
 }

@@ -7,6 +7,7 @@ use crate::fit::FitConfig;
 use crate::kept::KeepConfig;
 use crate::nets::Input;
 use crate::nets::config::NetworkConfig;
+use crate::nets::siamese::config::Judge;
 use crate::score::Costs;
 use anyhow::{Context, ensure};
 use coilsight_models::prepare::{Channel, Layout, PrepareSpec, SideValue, VERSION};
@@ -171,6 +172,17 @@ impl RunConfig {
             ensure!(budget <= 1 << 24, "keep.budget_mib is {budget}: give at most 16777216, 16 TiB");
         }
         self.fit.check()?;
+        if let Some(siamese) = self.network.siamese {
+            ensure!(
+                siamese.judge != Judge::Head || siamese.cross_entropy > 0.0 || self.fit.two_stage.is_some(),
+                "siamese.judge is head, which nothing trains: set siamese.cross_entropy or fit.two_stage"
+            );
+        }
+        let judge = self.network.siamese.map(|siamese| siamese.judge);
+        ensure!(
+            self.fit.two_stage.is_none() || judge == Some(Judge::Head),
+            "fit.two_stage trains a Siamese network's head in its second stage: set siamese.judge to head"
+        );
         self.augment.check()?;
         let spec = self.prepare.resolve(&[])?;
         self.network.check(Self::input(&spec))?;
@@ -216,12 +228,17 @@ impl PrepareConfig {
 mod tests {
     use super::*;
 
-    const SHIPPED: [(&str, &str); 5] = [
+    const SHIPPED: [(&str, &str); 10] = [
         ("cnn.yaml", include_str!("../../configs/cnn.yaml")),
         ("paper-cnn.yaml", include_str!("../../configs/paper-cnn.yaml")),
         ("efficientnet-lite0.yaml", include_str!("../../configs/efficientnet-lite0.yaml")),
         ("yolov8s.yaml", include_str!("../../configs/yolov8s.yaml")),
         ("siamese.yaml", include_str!("../../configs/siamese.yaml")),
+        ("siamese-margin.yaml", include_str!("../../configs/siamese-margin.yaml")),
+        ("siamese-asymmetric.yaml", include_str!("../../configs/siamese-asymmetric.yaml")),
+        ("siamese-square.yaml", include_str!("../../configs/siamese-square.yaml")),
+        ("supcon.yaml", include_str!("../../configs/supcon.yaml")),
+        ("supcon-two-stage.yaml", include_str!("../../configs/supcon-two-stage.yaml")),
     ];
 
     #[test]
@@ -229,6 +246,22 @@ mod tests {
         for (name, text) in SHIPPED {
             RunConfig::parse(text).unwrap_or_else(|error| panic!("{name}: {error:#}"));
         }
+    }
+
+    #[test]
+    fn a_head_that_nothing_trains_is_refused() {
+        let supcon = SHIPPED.iter().find(|(name, _)| *name == "supcon.yaml").expect("shipped").1;
+        let with = |from: &str, to: &str| RunConfig::parse(&supcon.replacen(from, to, 1));
+        assert!(supcon.contains("cross_entropy: 1") && supcon.contains("judge: head"));
+        assert!(with("cross_entropy: 1", "cross_entropy: 0").is_err());
+        let stages = "fit:\n  two_stage: { contrastive_epochs: 3, freeze_encoder: true }";
+        assert!(with("fit:", stages).is_ok());
+        assert!(
+            RunConfig::parse(
+                &supcon.replacen("judge: head", "judge: references", 1).replacen("fit:", stages, 1)
+            )
+            .is_err()
+        );
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::shape::windows;
 use super::{
-    Activation, Dense, Dims, FoldedConv, FoldedNet, GlobalPool, Op, Pads, Port, References, Shape, Sides,
+    Activation, Average, Dense, Dims, Distance, FoldedConv, FoldedNet, GlobalPool, LEAST_SQUARE, Op, Pads,
+    Port, References, Shape, Sides,
 };
 
 /// What a node gives: all items, one after the other, each C,H,W.
@@ -227,18 +228,45 @@ impl Dense {
 }
 
 impl References {
-    fn apply(&self, x: &[f32]) -> [f32; 2] {
+    /// The two logits of an embedding.
+    pub fn apply(&self, x: &[f32]) -> [f32; 2] {
         [&self.ok, &self.nok].map(|class| {
             let similarity = |r: &Vec<f32>| {
-                let distance: f64 =
-                    r.iter().zip(x).map(|(r, x)| (f64::from(*x) - f64::from(*r)).powi(2)).sum();
-                let odds = f64::from(self.bias) - f64::from(self.scale) * distance;
+                let odds = f64::from(self.bias) - f64::from(self.scale) * self.distance.between(r, x);
                 odds.min(0.0) - (-odds.abs()).exp().ln_1p()
             };
             let similarities: Vec<f64> = class.iter().map(similarity).collect();
             let greatest = similarities.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let mean = similarities.iter().map(|s| (s - greatest).exp()).sum::<f64>() / class.len() as f64;
-            (greatest + mean.ln()) as f32
+            match self.average {
+                Average::Mean => (greatest + mean.ln()) as f32,
+                Average::Nearest => greatest as f32,
+            }
         })
     }
+}
+
+impl Distance {
+    /// The distance of two embeddings of one length.
+    pub fn between(self, a: &[f32], b: &[f32]) -> f64 {
+        let pairs = || a.iter().zip(b).map(|(a, b)| (f64::from(*a), f64::from(*b)));
+        match self {
+            Self::Euclidean => pairs().map(|(a, b)| (a - b).powi(2)).sum(),
+            Self::Manhattan => pairs().map(|(a, b)| (a - b).abs()).sum(),
+            Self::Cosine => {
+                let (a_length, b_length) = (length(a), length(b));
+                pairs().map(|(a, b)| (a / a_length - b / b_length).powi(2)).sum::<f64>() / 2.0
+            }
+        }
+    }
+}
+
+/// The vector divided by its length.
+pub fn direction(v: &[f32]) -> Vec<f32> {
+    let length = length(v);
+    v.iter().map(|v| (f64::from(*v) / length) as f32).collect()
+}
+
+fn length(v: &[f32]) -> f64 {
+    (v.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() + f64::from(LEAST_SQUARE)).sqrt()
 }

@@ -129,6 +129,8 @@ fn references_give_each_class_its_mean_similarity() {
     let references = |scale| References {
         ok: vec![vec![0.0, 0.0], vec![3.0, 4.0]],
         nok: vec![vec![1.0, 0.0]],
+        distance: Distance::Euclidean,
+        average: Average::Mean,
         scale,
         bias: 2.0,
     };
@@ -147,6 +149,21 @@ fn references_give_each_class_its_mean_similarity() {
     let far = logits(100.0, &[-30.0, 0.0]);
     let wanted = [2.0 - 90_000.0 - 2.0_f32.ln(), 2.0 - 96_100.0];
     assert!(far.iter().zip(wanted).all(|(f, w)| (f - w).abs() < 0.01), "{far:?}");
+    let nearest = References { average: Average::Nearest, ..references(0.5) };
+    assert!((f64::from(nearest.apply(&[1.0, 0.0])[0]) - sigmoid(2.0 - 0.5).ln()).abs() < 1e-6);
+}
+
+#[test]
+fn distances_are_those_of_their_names() {
+    let (a, b) = ([3.0, 4.0], [-4.0, 3.0]);
+    for (distance, wanted) in
+        [(Distance::Euclidean, 50.0), (Distance::Manhattan, 8.0), (Distance::Cosine, 1.0)]
+    {
+        assert!((distance.between(&a, &b) - wanted).abs() < 1e-9, "{distance:?}");
+    }
+    // Lengths do not count; what has no direction is half way to every one.
+    assert!(Distance::Cosine.between(&a, &[6.0, 8.0]).abs() < 1e-9);
+    assert!((Distance::Cosine.between(&[0.0, 0.0], &a) - 0.5).abs() < 1e-9);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Random networks and coils, for tests and for the probe in `examples`.
 
 use super::folded::{
-    self, Activation, Dense, Dims, FoldedConv, FoldedNet, GlobalPool, Op, Pads, Port, References, Sides,
+    self, Activation, Average, Dense, Dims, Distance, FoldedConv, FoldedNet, GlobalPool, Op, Pads, Port,
+    References, Sides,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -130,12 +131,13 @@ impl Builder {
     }
 
     /// An embedding compared with those of coils, three of each class, so that `NOK - OK` has a standard deviation of 2.
-    pub fn siamese(mut self, embedding: usize) -> FoldedNet {
+    pub fn siamese(mut self, embedding: usize, distance: Distance, average: Average) -> FoldedNet {
         self.vector();
         self.dense(embedding, Activation::Identity);
         let mut encoder = self.net.clone();
         let nothing = vec![vec![0.0; embedding]; 3];
-        let mut references = References { ok: nothing.clone(), nok: nothing, scale: 1.0, bias: 1.0 };
+        let mut references =
+            References { ok: nothing.clone(), nok: nothing, distance, average, scale: 1.0, bias: 1.0 };
         encoder.references("references", self.at, references.clone());
         let mut encoder = encoder.finish();
         encoder.nodes.pop();
@@ -144,8 +146,7 @@ impl Builder {
         references.nok = (600..603).map(embed).collect();
         let apart = |e: &[f32]| {
             let to = |class: &[Vec<f32>]| {
-                let distance = |r: &Vec<f32>| r.iter().zip(e).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
-                class.iter().map(distance).fold(f32::INFINITY, f32::min)
+                class.iter().map(|r| distance.between(r, e) as f32).fold(f32::INFINITY, f32::min)
             };
             to(&references.ok) - to(&references.nok)
         };

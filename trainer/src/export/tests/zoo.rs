@@ -1,6 +1,6 @@
 //! Small random networks of every kind.
 
-use super::super::folded::{Activation, FoldedNet, GlobalPool, Pads, Sides};
+use super::super::folded::{Activation, Average, Distance, FoldedNet, GlobalPool, Pads, Sides};
 use super::nets::Builder;
 
 /// Small networks of unlike shapes whose f32 parts are sums and means of u8 values.
@@ -101,7 +101,23 @@ pub fn wider_zoo() -> Vec<(&'static str, FoldedNet)> {
                 .conv(6, three, (1, 1), true)
                 .pool((2, 2))
                 .conv(8, three, (1, 1), true)
-                .siamese(10),
+                .siamese(10, Distance::Euclidean, Average::Mean),
+        ),
+        (
+            "an embedding and the nearest references by the cosine",
+            Builder::new(15, [2, 20, 9], Sides::Image, 0).conv(6, three, two, true).siamese(
+                8,
+                Distance::Cosine,
+                Average::Nearest,
+            ),
+        ),
+        (
+            "an embedding and references by Manhattan distances",
+            Builder::new(16, [2, 20, 9], Sides::Image, 2).conv(6, three, two, true).siamese(
+                5,
+                Distance::Manhattan,
+                Average::Mean,
+            ),
         ),
     ]
 }

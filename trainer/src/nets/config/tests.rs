@@ -60,7 +60,7 @@ fn networks_that_cannot_be_built_are_refused() {
         r#"{"freeze": 11}"#,
         r#"{"backbone": {"kind": "efficientnet-lite", "size": 5}}"#,
         r#"{"siamese": {"embedding": 0}}"#,
-        r#"{"siamese": {"references": 65}}"#,
+        r#"{"siamese": {"references": {"per_class": 65}}}"#,
     ] {
         assert!(matches!(network(text), NetworkError::Range { .. }), "{text}");
     }

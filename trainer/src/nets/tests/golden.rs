@@ -307,7 +307,7 @@ fn our_own_networks_agree_with_pytorch_in_both_float_types() {
     let head = |hidden| HeadConfig { hidden, dropout: 0.0, ..CnnConfig::default().head };
     let cnn = |hidden| NetworkConfig::from(CnnConfig { head: head(hidden), ..CnnConfig::default() });
     check("cnn-formula", &cnn(Some(64)), 2, plain, &[F32, F64]);
-    let siamese = |embedding| Some(SiameseConfig { embedding, references: 3 });
+    let siamese = |embedding| Some(SiameseConfig { embedding, ..SiameseConfig::default() });
     let encoder = NetworkConfig { siamese: siamese(64), ..cnn(None) };
     check("siamese-formula", &encoder, 2, plain, &[F32, F64]);
     let backbone = BackboneConfig::Surface {};
