@@ -25,6 +25,7 @@ enum Command {
     #[command(subcommand)]
     Bundle(cmd::bundle::BundleCommand),
     Keygen(cmd::keygen::KeygenArgs),
+    Novelty(cmd::novelty::NoveltyArgs),
     Parity(cmd::parity::ParityArgs),
     Simulate(cmd::simulate::SimulateArgs),
     Weights(cmd::weights::WeightsArgs),
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => cmd::evaluate::run(&args),
         Command::Bundle(command) => cmd::bundle::run(&command),
         Command::Keygen(args) => cmd::keygen::run(&args),
+        Command::Novelty(args) => cmd::novelty::run(&args),
         Command::Parity(args) => cmd::parity::run(&args),
         Command::Simulate(args) => cmd::simulate::run(&args),
         Command::Weights(args) => cmd::weights::run(&args),
