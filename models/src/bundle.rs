@@ -33,7 +33,7 @@ mod trust;
 mod verify;
 
 pub use build::{BuildFault, Builder, Layout};
-pub use check::{MAX_FILES, MAX_MODELS, MAX_PARTS, ManifestFault, Role};
+pub use check::{MAX_DIRECTIONS, MAX_FILES, MAX_MODELS, MAX_PARTS, MAX_TEXT, ManifestFault, Role};
 pub use error::RefusedBundle;
 pub use framing::Front;
 pub use key_files::{KEY_FOLDER, KeyFileFault, read_key_files};

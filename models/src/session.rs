@@ -8,23 +8,27 @@ mod engine;
 mod golden;
 mod kernels;
 mod network;
+mod novelty;
 
 use crate::bundle::manifest::{Calibration, Source};
 use crate::bundle::{FileName, Id, Verified, golden::GoldenFault, golden::GoldenSet};
 use crate::coil::{CoilMatrix, Order};
-use crate::prepare::PrepareSpec;
+use crate::prepare::{PrepareSpec, Prepared};
 use engine::{Engine, Tensor};
 
 pub use engine::EngineFault;
 pub use golden::{GoldenRefused, GoldenReport};
 pub use kernels::leave_out_faulty;
+pub use novelty::Novelty;
 
 /// A loaded model set.
 pub struct Session {
-    prepare: PrepareSpec,
+    /// In the order of their names.
+    prepares: Vec<(Id, PrepareSpec)>,
     references: Vec<Tensor>,
     parts: Vec<LoadedPart>,
     models: Vec<LoadedModel>,
+    novelty: Option<novelty::Measure>,
     golden: GoldenSet,
     tolerance: f64,
 }
@@ -39,8 +43,8 @@ struct LoadedPart {
 
 /// [`Source`], resolved to indices.
 enum Feed {
-    Image,
-    Side,
+    Image(usize),
+    Side(usize),
     Reference(usize),
     Part(usize, usize),
 }
@@ -61,6 +65,8 @@ pub struct Scores {
     pub p_nok: f64,
     /// Each model's vote, in the manifest's order.
     pub models: Vec<ModelScore>,
+    /// How unlike the coils trained on it is, if the set can tell.
+    pub novelty: Option<Novelty>,
 }
 
 /// What one model says of a coil.
@@ -93,6 +99,18 @@ pub enum OpenFault {
         /// The output's shape.
         shape: Vec<usize>,
     },
+    /// A part whose features are not as many as the set's novelty measures.
+    #[error(
+        "build the bundle again: its novelty measures {features} features, the part {part} gives the shape {shape:?}"
+    )]
+    Features {
+        /// Which.
+        part: Id,
+        /// Of its output.
+        shape: Vec<usize>,
+        /// As many as the centre has.
+        features: usize,
+    },
     /// A constant that holds something that is no number.
     #[error("build the bundle again: its reference {0} holds values that are not finite")]
     Reference(Id),
@@ -107,16 +125,6 @@ pub enum OpenFault {
 /// Why a coil got no score.
 #[derive(Debug, thiserror::Error)]
 pub enum ScoreFault {
-    /// A tensor of another size than the bundle's `prepare` section gives.
-    #[error("prepare the coil as the bundle says: its {what} has {found} values, {expected} are wanted")]
-    Size {
-        /// `image` or `side`.
-        what: &'static str,
-        /// Values that came.
-        found: usize,
-        /// Values that the networks take.
-        expected: usize,
-    },
     /// Not a number where there must be one.
     #[error("have the coil looked at by a person: {0} is not a finite number")]
     NotFinite(String),
@@ -135,10 +143,11 @@ impl Session {
     pub fn open(bundle: &Verified) -> Result<Self, OpenFault> {
         let manifest = bundle.manifest();
         let mut session = Self {
-            prepare: manifest.prepare.clone(),
+            prepares: manifest.prepare.clone().into_iter().collect(),
             references: Vec::new(),
             parts: Vec::new(),
             models: Vec::new(),
+            novelty: None,
             golden: GoldenSet::from_bytes(file(bundle, &manifest.golden.file)?).map_err(OpenFault::Golden)?,
             tolerance: manifest.golden.tolerance,
         };
@@ -156,8 +165,8 @@ impl Session {
         for part in &manifest.parts {
             let resolve = |source: &Source| {
                 let feed = match source {
-                    Source::Image => Some(Feed::Image),
-                    Source::Side => Some(Feed::Side),
+                    Source::Image(id) => session.prepare(id).map(Feed::Image),
+                    Source::Side(id) => session.prepare(id).map(Feed::Side),
                     Source::Reference(id) => {
                         manifest.references.iter().position(|r| r.id == *id).map(Feed::Reference)
                     }
@@ -185,32 +194,33 @@ impl Session {
             let (name, calibration) = (model.name.clone(), model.calibration);
             session.models.push(LoadedModel { name, part, output, calibration, share: model.weight / total });
         }
+        let novelty = manifest.novelty.as_ref();
+        let measure = |novelty| novelty::Measure::open(&session, novelty, &manifest.references);
+        session.novelty = novelty.map(measure).transpose()?;
         Ok(session)
     }
 
-    /// How a coil becomes what [`Self::scores`] takes.
-    pub fn prepare(&self) -> &PrepareSpec {
-        &self.prepare
-    }
-
-    /// Prepares and scores a coil.
+    /// Prepares a coil in every way that the set knows, once, and scores it.
     pub fn score(&mut self, matrix: &CoilMatrix, order: Option<&Order>) -> Result<Scores, ScoreFault> {
-        let prepared = self.prepare.prepare(matrix, order);
-        self.scores(&prepared.image, &prepared.side)
+        let prepared = self.prepares.iter().map(|(_, spec)| spec.prepare(matrix, order)).collect();
+        self.scores(prepared)
     }
 
-    /// Scores a prepared coil: `image` is `[C][264][18]` row-major, `side` has one value a side value.
-    pub fn scores(&mut self, image: &[f32], side: &[f32]) -> Result<Scores, ScoreFault> {
-        let image = input("image", image, self.shape(&Feed::Image))?;
-        let side = input("side", side, self.shape(&Feed::Side))?;
+    /// Scores a coil, prepared in each of `self.prepares`.
+    fn scores(&mut self, prepared: Vec<Prepared>) -> Result<Scores, ScoreFault> {
+        let (mut images, mut sides) = (Vec::new(), Vec::new());
+        for (at, Prepared { image, side }) in prepared.into_iter().enumerate() {
+            images.push(self.input(&Feed::Image(at), image)?);
+            sides.push(self.input(&Feed::Side(at), side)?);
+        }
         let mut done: Vec<Vec<Tensor>> = Vec::with_capacity(self.parts.len());
         for part in &mut self.parts {
             let feeds: Vec<&Tensor> = part
                 .feeds
                 .iter()
                 .map(|feed| match feed {
-                    Feed::Image => &image,
-                    Feed::Side => &side,
+                    Feed::Image(at) => &images[*at],
+                    Feed::Side(at) => &sides[*at],
                     Feed::Reference(at) => &self.references[*at],
                     Feed::Part(part, output) => &done[*part][*output],
                 })
@@ -236,7 +246,24 @@ impl Session {
         if p_nok.is_nan() {
             return Err(ScoreFault::NotFinite("P(NOK)".to_string()));
         }
-        Ok(Scores { p_nok, models })
+        let novelty = self.novelty.as_ref().map(|measure| measure.of(&self.references, &done));
+        if novelty.is_some_and(|novelty| !novelty.distance.is_finite()) {
+            return Err(ScoreFault::NotFinite("the distance from the coils trained on".to_string()));
+        }
+        Ok(Scores { p_nok, models, novelty })
+    }
+
+    /// Index of a way to prepare.
+    fn prepare(&self, id: &Id) -> Option<usize> {
+        self.prepares.iter().position(|(name, _)| name == id)
+    }
+
+    /// Prepared numbers as a tensor, all of them finite.
+    fn input(&self, feed: &Feed, values: Vec<f32>) -> Result<Tensor, ScoreFault> {
+        if !values.iter().all(|v| v.is_finite()) {
+            return Err(ScoreFault::NotFinite("a value of the prepared coil".to_string()));
+        }
+        Ok(Tensor { shape: self.shape(feed), values: values.into() })
     }
 
     /// Index of a part and of an output of it, among the parts loaded so far.
@@ -248,8 +275,8 @@ impl Session {
     /// The shape of what a feed gives.
     fn shape(&self, feed: &Feed) -> Vec<usize> {
         match feed {
-            Feed::Image => [&[1], &self.prepare.image_shape()[..]].concat(),
-            Feed::Side => vec![1, self.prepare.side.len()],
+            Feed::Image(at) => [&[1], &self.prepares[*at].1.image_shape()[..]].concat(),
+            Feed::Side(at) => vec![1, self.prepares[*at].1.side.len()],
             Feed::Reference(at) => self.references[*at].shape.clone(),
             Feed::Part(part, output) => self.parts[*part].engine.shapes()[*output].clone(),
         }
@@ -259,18 +286,6 @@ impl Session {
 /// A file that verification has found to be there.
 fn file<'a>(bundle: &'a Verified, name: &FileName) -> Result<&'a [u8], OpenFault> {
     bundle.file(name).ok_or_else(|| OpenFault::Missing(format!("the file {name}")))
-}
-
-/// Outside numbers as a tensor: as many as wanted, all of them finite.
-fn input(what: &'static str, values: &[f32], shape: Vec<usize>) -> Result<Tensor, ScoreFault> {
-    let expected = shape.iter().product();
-    if values.len() != expected {
-        return Err(ScoreFault::Size { what, found: values.len(), expected });
-    }
-    if !values.iter().all(|v| v.is_finite()) {
-        return Err(ScoreFault::NotFinite(format!("a value of the {what}")));
-    }
-    Ok(Tensor { shape, values: values.into() })
 }
 
 impl std::fmt::Debug for Session {

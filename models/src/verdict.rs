@@ -181,6 +181,16 @@ pub enum Cause {
     /// Nothing of the coil was seen.
     #[error("nothing of the coil was seen")]
     NothingSeen,
+    /// It lies further from the coils that the models were trained on than such coils do.
+    #[error(
+        "it is unlike the coils that the models were trained on: distance {distance:.2}, usual up to {limit:.2}"
+    )]
+    UnlikeTraining {
+        /// How far; about 1 for a coil like the others.
+        distance: f64,
+        /// Up to where it counts as like them.
+        limit: f64,
+    },
     /// The models gave no score.
     #[error("no model could judge it: {why}")]
     NoScore {
@@ -298,6 +308,19 @@ mod tests {
         assert_eq!(causes[1].to_string(), "blind gauges: top 5");
         let a = order(ToleranceClass::A);
         assert_eq!(judge(Some(0.99), Some(&a), causes, &policy()).verdict, Verdict::Review);
+    }
+
+    #[test]
+    fn a_coil_unlike_training_is_a_persons_and_the_models_word_stands_beside() {
+        let a = order(ToleranceClass::A);
+        for (p_nok, by_score) in [(0.01, Verdict::Ok), (0.99, Verdict::Nok)] {
+            let unlike = Cause::UnlikeTraining { distance: 4.5, limit: 2.25 };
+            let json = serde_json::to_value(&unlike).unwrap();
+            assert_eq!(json, serde_json::json!({"code": "unlike_training", "distance": 4.5, "limit": 2.25}));
+            assert!(unlike.to_string().ends_with("distance 4.50, usual up to 2.25"), "{unlike}");
+            let judgement = judge(Some(p_nok), Some(&a), vec![unlike], &policy());
+            assert_eq!((judgement.verdict, judgement.by_score), (Verdict::Review, Some(by_score)));
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ enum Command {
     #[command(subcommand)]
     Bundle(cmd::bundle::BundleCommand),
     Keygen(cmd::keygen::KeygenArgs),
+    Novelty(cmd::novelty::NoveltyArgs),
     Parity(cmd::parity::ParityArgs),
     Preview(cmd::preview::PreviewArgs),
     References(cmd::references::ReferencesArgs),
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => cmd::evaluate::run(&args),
         Command::Bundle(command) => cmd::bundle::run(&command),
         Command::Keygen(args) => cmd::keygen::run(&args),
+        Command::Novelty(args) => cmd::novelty::run(&args),
         Command::Parity(args) => cmd::parity::run(&args),
         Command::Preview(args) => cmd::preview::run(&args),
         Command::References(args) => cmd::references::run(&args),

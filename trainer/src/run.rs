@@ -11,6 +11,7 @@
 //! | `final/member-M/` | the same, trained on all coils: what a bundle is built of |
 //! | `oof.csv` | every coil's out-of-fold score |
 //! | `forward.csv` | the scores of later coils by networks that learned from earlier ones |
+//! | `novelty.csv`, `novelty.json` | every coil's out-of-fold distance from training; the final network's centre, directions and limit |
 //! | `kept/` | what frozen stages give, unless it is kept elsewhere |
 //! | `calibration-*` | coils to calibrate int8 on, from the training set |
 //! | `run.json` | the record: data, calibration, policy, reports, cost |
@@ -22,6 +23,7 @@ mod environment;
 mod folder;
 mod forward;
 mod member;
+pub mod novelty;
 mod policy;
 mod record;
 pub mod references;
@@ -34,6 +36,7 @@ pub use cost::{Cost, Spent};
 pub(crate) use folder::write_whole;
 pub use folder::{Fold, Member, RunFolder};
 pub use forward::{Forward, StretchRecord};
+pub use novelty::Novelty;
 pub use policy::policy;
 pub use record::RunRecord;
 pub use source::{Augmentation, CoilSource, content};

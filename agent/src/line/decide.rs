@@ -5,7 +5,7 @@ use super::infer::Opinion;
 use super::normalise::Seen;
 use super::pass::decision_id;
 use coilsight_models::message::assessment::{Assessment, Evidence, Reason, Timing, VERSION, Vote};
-use coilsight_models::session::Scores;
+use coilsight_models::session::{Novelty, Scores};
 use coilsight_models::verdict::{Cause, Threshold, Verdict, judge};
 
 impl Line {
@@ -21,6 +21,10 @@ impl Line {
             }
             None => None,
         };
+        let novelty = scores.as_ref().and_then(|scores| scores.novelty).filter(Novelty::is_over);
+        if let Some(Novelty { distance, limit }) = novelty {
+            causes.push(Cause::UnlikeTraining { distance, limit });
+        }
         let policy = self.judge.policy();
         let judgement = judge(scores.as_ref().map(|s| s.p_nok), seen.order.as_ref(), causes, policy);
         let threshold = policy.threshold(seen.order.map(|order| order.tolerance_class()));

@@ -96,7 +96,7 @@ impl BundleJudge {
             bundle: manifest.name.to_string(),
             release: manifest.release,
             fingerprint: bundle.fingerprint().to_string(),
-            prepare: manifest.prepare.version,
+            prepare: coilsight_models::prepare::VERSION,
             agent: env!("CARGO_PKG_VERSION").into(),
         };
         Ok(Self { session, policy: manifest.policy.clone(), model })

@@ -12,14 +12,15 @@ use crate::archive::{Archive, Limits, RealDisk};
 use coilsight_models::bundle::Id;
 use coilsight_models::coil::{CoilMatrix, Order};
 use coilsight_models::message::assessment::{Assessment, ModelUsed};
-use coilsight_models::session::{ModelScore, Scores};
+use coilsight_models::session::{ModelScore, Novelty, Scores};
 use coilsight_models::tally::Fate;
 use coilsight_models::verdict::{Policy, Threshold};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// P(NOK) is near to 1 as soon as any cell lies under 55 g/m2, and near to 0 otherwise.
+/// P(NOK) is near to 1 as soon as any cell lies under 55 g/m2, and near to 0 otherwise. A coil with a cell over 120 g/m2
+/// is unlike all others.
 pub(crate) struct ThinSpotJudge {
     policy: Policy,
 }
@@ -36,7 +37,9 @@ impl Judge for ThinSpotJudge {
         let thin = matrix.mean().iter().filter(|m| (1..5500).contains(*m)).count();
         let p_nok = 1.0 - 0.98 / (1.0 + thin as f64);
         let name = Id::new("thin-spot").unwrap();
-        Ok(Scores { p_nok, models: vec![ModelScore { name, p_nok, weight: 1.0 }] })
+        let distance = if matrix.mean().iter().any(|m| *m > 12_000) { 9.0 } else { 1.0 };
+        let novelty = Some(Novelty { distance, limit: 3.0 });
+        Ok(Scores { p_nok, models: vec![ModelScore { name, p_nok, weight: 1.0 }], novelty })
     }
 
     fn policy(&self) -> &Policy {

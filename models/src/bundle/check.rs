@@ -3,9 +3,10 @@
 mod fault;
 
 use super::golden::MAX_TOLERANCE;
-use super::manifest::{FORMAT, Manifest, Part, Source};
-use super::name::FileName;
+use super::manifest::{FORMAT, Manifest, Novelty, Part, Reference, Source};
+use super::name::{FileName, Id};
 use super::place::Place;
+use crate::prepare::PrepareSpec;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use fault::ManifestFault;
@@ -14,6 +15,12 @@ pub use fault::ManifestFault;
 pub const MAX_MODELS: usize = 16;
 /// Most parts.
 pub const MAX_PARTS: usize = 64;
+/// Most ways to prepare a coil.
+pub const MAX_PREPARES: usize = 8;
+/// Most values of all images that a coil is prepared as: 8 MiB of `f32`.
+pub const MAX_PREPARED: usize = 2 * 1024 * 1024;
+/// Most directions of a novelty's whitening.
+pub const MAX_DIRECTIONS: u64 = 64;
 /// Most files.
 pub const MAX_FILES: usize = 64;
 /// Most constants, inputs or outputs of a part, lines, licences, metrics.
@@ -63,10 +70,11 @@ impl Manifest {
         {
             return Err(ManifestFault::Lines);
         }
-        self.prepare.check().map_err(ManifestFault::Prepare)?;
+        self.check_prepares()?;
         self.policy.check().map_err(ManifestFault::Policy)?;
         self.check_parts()?;
         self.check_models()?;
+        self.novelty.as_ref().map_or(Ok(()), |novelty| self.check_novelty(novelty))?;
         self.check_all_used()?;
         self.check_files()?;
         between("the golden tolerance", self.golden.tolerance, 0.0, MAX_TOLERANCE, "0 to 0.01")?;
@@ -88,6 +96,16 @@ impl Manifest {
             }
         }
         Ok(roles)
+    }
+
+    fn check_prepares(&self) -> Result<(), ManifestFault> {
+        count("ways to prepare a coil", self.prepare.len(), 1, MAX_PREPARES)?;
+        for (id, spec) in &self.prepare {
+            spec.check().map_err(|source| ManifestFault::Prepare { id: id.clone(), source })?;
+        }
+        let values = |spec: &PrepareSpec| spec.image_shape().iter().product::<usize>();
+        let values = self.prepare.values().map(values).sum();
+        count("values in the images of a coil", values, 1, MAX_PREPARED)
     }
 
     fn check_parts(&self) -> Result<(), ManifestFault> {
@@ -119,11 +137,15 @@ impl Manifest {
     /// Whether `source` is there for a part that has `earlier` before it.
     fn offers(&self, source: &Source, earlier: &[Part]) -> bool {
         match source {
-            Source::Image => true,
-            Source::Side => !self.prepare.side.is_empty(),
-            Source::Reference(id) => self.references.iter().any(|r| r.id == *id),
-            Source::Part { id, output } => earlier.iter().any(|p| p.id == *id && p.outputs.contains(output)),
+            Source::Image(id) => self.prepare.contains_key(id),
+            Source::Side(id) => self.prepare.get(id).is_some_and(|spec| !spec.side.is_empty()),
+            Source::Reference(id) => self.reference(id).is_some(),
+            Source::Part { id, output } => gives(earlier, id, output),
         }
+    }
+
+    fn reference(&self, id: &Id) -> Option<&Reference> {
+        self.references.iter().find(|r| r.id == *id)
     }
 
     fn check_models(&self) -> Result<(), ManifestFault> {
@@ -131,7 +153,7 @@ impl Manifest {
         unique("model", self.models.iter().map(|m| m.name.as_str()))?;
         for model in &self.models {
             text("a model's kind", &model.kind)?;
-            if !self.parts.iter().any(|p| p.id == model.part && p.outputs.contains(&model.output)) {
+            if !gives(&self.parts, &model.part, &model.output) {
                 return Err(ManifestFault::Unknown {
                     user: format!("the model {}", model.name),
                     used: format!("part:{}:{}", model.part, model.output),
@@ -145,10 +167,35 @@ impl Manifest {
         Ok(())
     }
 
-    /// No part, reference or output that no model needs: it would be carried and computed for nothing.
+    fn check_novelty(&self, novelty: &Novelty) -> Result<(), ManifestFault> {
+        let unknown = |used: String| ManifestFault::Unknown { user: "novelty".into(), used };
+        if !gives(&self.parts, &novelty.part, &novelty.output) {
+            return Err(unknown(format!("part:{}:{}", novelty.part, novelty.output)));
+        }
+        let shape = |id: &Id| match self.reference(id) {
+            Some(reference) => Ok(reference.shape.as_slice()),
+            None => Err(unknown(format!("reference:{id}"))),
+        };
+        let (centre, whitening) = (shape(&novelty.centre)?, shape(&novelty.whitening)?);
+        match (centre, whitening) {
+            ([features], [directions, columns])
+                if features == columns && (1..=MAX_DIRECTIONS.min(*features)).contains(directions) => {}
+            _ => {
+                let (centre, whitening) = (centre.to_vec(), whitening.to_vec());
+                return Err(ManifestFault::NoveltyShapes { centre, whitening });
+            }
+        }
+        above_zero("the limit of novelty".into(), novelty.limit)
+    }
+
+    /// No part, reference, output or way to prepare that nothing needs: it would be carried and computed for nothing.
     fn check_all_used(&self) -> Result<(), ManifestFault> {
         let mut sources: BTreeSet<String> =
             self.models.iter().map(|m| format!("part:{}:{}", m.part, m.output)).collect();
+        if let Some(Novelty { part, output, centre, whitening, .. }) = &self.novelty {
+            let references = [centre, whitening].map(|id| format!("reference:{id}"));
+            sources.extend(references.into_iter().chain([format!("part:{part}:{output}")]));
+        }
         for part in self.parts.iter().rev() {
             for output in &part.outputs {
                 let name = format!("part:{}:{output}", part.id);
@@ -158,7 +205,12 @@ impl Manifest {
             }
             sources.extend(part.inputs.iter().map(|i| i.from.to_string()));
         }
-        let unused = |r: &&super::manifest::Reference| !sources.contains(&format!("reference:{}", r.id));
+        let unread =
+            |id: &&Id| ["image", "side"].iter().all(|kind| !sources.contains(&format!("{kind}:{id}")));
+        if let Some(id) = self.prepare.keys().find(unread) {
+            return Err(ManifestFault::Unused(format!("prepare:{id}")));
+        }
+        let unused = |r: &&Reference| !sources.contains(&format!("reference:{}", r.id));
         match self.references.iter().find(unused) {
             Some(reference) => Err(ManifestFault::Unused(format!("reference:{}", reference.id))),
             None => Ok(()),
@@ -220,6 +272,11 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+/// Whether one of `parts` has this output.
+fn gives(parts: &[Part], id: &Id, output: &str) -> bool {
+    parts.iter().any(|part| part.id == *id && part.outputs.iter().any(|name| name == output))
 }
 
 fn count(what: &'static str, found: usize, least: usize, most: usize) -> Result<(), ManifestFault> {

@@ -114,6 +114,15 @@ pub enum RefusedBundle {
         found: u32,
     },
 
+    /// A manifest format that this program no longer reads.
+    #[error(
+        "Build the bundle again with the present trainer: the manifest is of format {found}, this program reads {FORMAT}"
+    )]
+    OlderFormat {
+        /// What the manifest says.
+        found: u32,
+    },
+
     /// JSON that is not a manifest: unknown or missing fields, values out of form.
     #[error(
         "Build the bundle again with a trainer that fits this program: the manifest does not have the fields of its format"

@@ -24,6 +24,10 @@ fn edit(text: &str, from: &str, to: &str) -> String {
     text.replacen(from, to, 1)
 }
 
+/// Names references that are not there.
+const NOVELTY: &str = r#""novelty": {"part": "net", "output": "logits", "centre": "mean", "whitening": "axes",
+    "limit": 3.0}"#;
+
 /// Every hostile case by name, all of them close to one good bundle.
 fn hostile(key: &Key) -> Vec<(&'static str, Vec<u8>)> {
     let (network, golden) = (b"a network", b"its coils");
@@ -68,11 +72,14 @@ fn hostile(key: &Key) -> Vec<(&'static str, Vec<u8>)> {
         ("signatures-without-end", patched(12, &u32::MAX.to_le_bytes())),
         ("manifest-without-end", patched(20, &u32::MAX.to_le_bytes())),
         ("file-without-end", edited("\"length\": 9", "\"length\": 18446744073709551615")),
-        ("another-format", edited("\"format\": 1", "\"format\": 2")),
+        ("older-format", edited("\"format\": 2", "\"format\": 1")),
+        ("newer-format", edited("\"format\": 2", "\"format\": 3")),
         ("rule-not-known", edited("\"release\": 1", "\"expires\": \"2026-12-01\", \"release\": 1")),
         ("path-as-name", edited("\"name\": \"net.onnx\"", "\"name\": \"../../etc/cron.d/net\"")),
         ("file-twice", edited("\"name\": \"golden.bin\"", "\"name\": \"net.onnx\"")),
-        ("part-of-itself", edited("\"from\": \"image\"", "\"from\": \"part:net:logits\"")),
+        ("part-of-itself", edited("\"from\": \"image:beside\"", "\"from\": \"part:net:logits\"")),
+        ("image-of-nothing", edited("\"from\": \"image:beside\"", "\"from\": \"image:square\"")),
+        ("novelty-of-nothing", edited("\"novelty\": null", NOVELTY)),
         ("weight-of-nothing", edited("\"weight\": 1.0", "\"weight\": 0.0")),
         ("weight-infinite", edited("\"weight\": 1.0", "\"weight\": 1e999")),
         ("tolerance-too-wide", edited("\"tolerance\": 0.001", "\"tolerance\": 1.0")),

@@ -1,7 +1,7 @@
 //! Golden coils: coils with the scores that the trainer got, so that a device can tell before it judges
 //! whether it computes what was trained.
 //!
-//! The file: `COILGOLD`, version `u32` = 1, length of the index `u32`, the index (JSON), then one
+//! The file: `COILGOLD`, version `u32` = 2, length of the index `u32`, the index (JSON), then one
 //! 19,008-byte matrix a coil ([`CoilMatrix::to_bytes`]) in the index's order. Nothing follows. Numbers
 //! are little-endian.
 
@@ -12,13 +12,16 @@ use std::collections::BTreeMap;
 
 /// The most that a score may be off and still count as met.
 pub const MAX_TOLERANCE: f64 = 0.01;
+/// The most that a distance from training may be off, as a share of itself, and still count as met. Float layers
+/// differ in their last bits between machines, and directions of little spread enlarge that.
+pub const DISTANCE_TOLERANCE: f64 = 0.01;
 /// Most golden coils.
 pub const MAX_GOLDEN: usize = 64;
 /// Most bytes of a golden file.
 pub const MAX_GOLDEN_BYTES: u64 = (HEADER + MAX_INDEX + MAX_GOLDEN * MATRIX) as u64;
 
 const MAGIC: &[u8; 8] = b"COILGOLD";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = 16;
 const MAX_INDEX: usize = 1024 * 1024;
 const MATRIX: usize = 4 * CELLS;
@@ -36,6 +39,8 @@ pub struct GoldenCoil {
     pub p_nok: f64,
     /// P(NOK) of each model at the trainer.
     pub models: BTreeMap<Id, f64>,
+    /// Its distance from the coils trained on at the trainer, where the set tells one.
+    pub distance: Option<f64>,
 }
 
 /// 1 to 64 golden coils.
@@ -50,6 +55,7 @@ struct Entry {
     order: Option<Order>,
     p_nok: f64,
     models: BTreeMap<Id, f64>,
+    distance: Option<f64>,
 }
 
 /// Why bytes are no golden file.
@@ -69,6 +75,9 @@ pub enum GoldenFault {
     /// A score that is no probability.
     #[error("build the bundle again: the golden coil {0} has a score that is no probability")]
     Score(CoilId),
+    /// A distance that is none.
+    #[error("build the bundle again: the golden coil {0} has a distance that is no number, or below 0")]
+    Distance(CoilId),
     /// An id twice.
     #[error("build the bundle again: it has the golden coil {0} twice")]
     Twice(CoilId),
@@ -87,6 +96,9 @@ impl GoldenSet {
             if !coil.models.values().chain([&coil.p_nok]).all(|p| (0.0..=1.0).contains(p)) {
                 return Err(GoldenFault::Score(coil.id.clone()));
             }
+            if !coil.distance.is_none_or(|d| d.is_finite() && d >= 0.0) {
+                return Err(GoldenFault::Distance(coil.id.clone()));
+            }
         }
         Ok(Self(coils))
     }
@@ -103,6 +115,7 @@ impl GoldenSet {
             order: c.order,
             p_nok: c.p_nok,
             models: c.models.clone(),
+            distance: c.distance,
         };
         let index: Vec<Entry> = self.0.iter().map(entry).collect();
         let index = serde_json::to_vec(&index).map_err(GoldenFault::Index)?;
@@ -133,8 +146,8 @@ impl GoldenSet {
         }
         let coil = |(entry, matrix): (Entry, &[u8])| {
             let matrix = CoilMatrix::from_bytes(matrix).map_err(|_| GoldenFault::Form)?;
-            let Entry { id, order, p_nok, models } = entry;
-            Ok(GoldenCoil { id, matrix, order, p_nok, models })
+            let Entry { id, order, p_nok, models, distance } = entry;
+            Ok(GoldenCoil { id, matrix, order, p_nok, models, distance })
         };
         let coils = index.into_iter().zip(matrices.chunks_exact(MATRIX)).map(coil);
         Self::new(coils.collect::<Result<_, GoldenFault>>()?)
@@ -150,7 +163,7 @@ mod tests {
     #[test]
     fn a_golden_file_comes_back_as_it_went() {
         let mut nameless = golden_coil("b", 0.75);
-        nameless.order = None;
+        (nameless.order, nameless.distance) = (None, Some(1.25));
         let set = GoldenSet::new(vec![golden_coil("a", 0.1), nameless]).unwrap();
         let bytes = set.to_bytes().unwrap();
         assert!(bytes.len() < 2 * 19_008 + 400, "{}", bytes.len());
@@ -164,6 +177,10 @@ mod tests {
         assert!(matches!(GoldenSet::new(over), Err(GoldenFault::Count(65))));
         assert!(matches!(GoldenSet::new(vec![golden_coil("a", 1.5)]), Err(GoldenFault::Score(_))));
         assert!(matches!(GoldenSet::new(vec![golden_coil("a", f64::NAN)]), Err(GoldenFault::Score(_))));
+        for bad in [f64::NAN, f64::INFINITY, -0.5] {
+            let far = GoldenCoil { distance: Some(bad), ..golden_coil("a", 0.5) };
+            assert!(matches!(GoldenSet::new(vec![far]), Err(GoldenFault::Distance(_))), "{bad}");
+        }
         let twice = vec![golden_coil("a", 0.5), golden_coil("a", 0.6)];
         assert!(matches!(GoldenSet::new(twice), Err(GoldenFault::Twice(_))));
     }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The manifest format that this program writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A model set: who it is for, how coils become tensors, which networks judge, and every file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,14 +34,16 @@ pub struct Manifest {
     pub lines: Vec<Place>,
     /// The oldest agent that can use it.
     pub requires_agent: Version,
-    /// How a coil becomes the tensors that the parts take.
-    pub prepare: PrepareSpec,
+    /// The ways in which a coil becomes tensors, by the names that the parts' inputs call them: 1 to 8.
+    pub prepare: BTreeMap<Id, PrepareSpec>,
     /// Networks, each evaluated once per coil, in this order.
     pub parts: Vec<Part>,
     /// Voters: what reads a part's output as class logits.
     pub models: Vec<Model>,
     /// Constant inputs, such as embeddings of reference coils.
     pub references: Vec<Reference>,
+    /// How a coil unlike those trained on is told, if the set can tell.
+    pub novelty: Option<Novelty>,
     /// How scores become a verdict.
     pub policy: Policy,
     /// Coils with known scores, to be met before the set is used.
@@ -67,7 +69,6 @@ pub struct Part {
     /// What its weights and arithmetic are.
     pub precision: Precision,
     /// What of an int8 part is computed in `f32`, and why. For people.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub float: Vec<String>,
 }
 
@@ -91,14 +92,14 @@ pub enum Precision {
     F32,
 }
 
-/// What feeds an input; as text `image`, `side`, `reference:ID` or `part:ID:OUTPUT`.
+/// What feeds an input; as text `image:ID`, `side:ID`, `reference:ID` or `part:ID:OUTPUT`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Source {
-    /// The coil as an image, `[1, C, 264, 18]`.
-    Image,
-    /// The coil's order data, `[1, S]`.
-    Side,
+    /// The coil as an image `[1, C, H, W]`, prepared as the named spec says.
+    Image(Id),
+    /// The coil's order data `[1, S]`, prepared as the named spec says.
+    Side(Id),
     /// A constant of the bundle.
     Reference(Id),
     /// An output of an earlier part.
@@ -112,7 +113,7 @@ pub enum Source {
 
 /// A text that is no [`Source`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a source is image, side, reference:ID or part:ID:OUTPUT, not {0:?}")]
+#[error("a source is image:ID, side:ID, reference:ID or part:ID:OUTPUT, not {0:?}")]
 pub struct BadSource(String);
 
 impl TryFrom<String> for Source {
@@ -120,13 +121,13 @@ impl TryFrom<String> for Source {
     fn try_from(text: String) -> Result<Self, BadSource> {
         let bad = || BadSource(text.chars().take(80).collect());
         let mut pieces = text.splitn(3, ':');
-        match (pieces.next(), pieces.next(), pieces.next()) {
-            (Some("image"), None, None) => Ok(Self::Image),
-            (Some("side"), None, None) => Ok(Self::Side),
-            (Some("reference"), Some(id), None) => Id::new(id).map(Self::Reference).map_err(|_| bad()),
-            (Some("part"), Some(id), Some(output)) if !output.is_empty() => {
-                Ok(Self::Part { id: Id::new(id).map_err(|_| bad())?, output: output.to_string() })
-            }
+        let (Some(kind), Some(id)) = (pieces.next(), pieces.next()) else { return Err(bad()) };
+        let id = Id::new(id).map_err(|_| bad())?;
+        match (kind, pieces.next()) {
+            ("image", None) => Ok(Self::Image(id)),
+            ("side", None) => Ok(Self::Side(id)),
+            ("reference", None) => Ok(Self::Reference(id)),
+            ("part", Some(output)) if !output.is_empty() => Ok(Self::Part { id, output: output.to_string() }),
             _ => Err(bad()),
         }
     }
@@ -141,8 +142,8 @@ impl From<Source> for String {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Image => f.write_str("image"),
-            Self::Side => f.write_str("side"),
+            Self::Image(id) => write!(f, "image:{id}"),
+            Self::Side(id) => write!(f, "side:{id}"),
             Self::Reference(id) => write!(f, "reference:{id}"),
             Self::Part { id, output } => write!(f, "part:{id}:{output}"),
         }
@@ -197,6 +198,23 @@ pub struct Reference {
     pub file: FileName,
     /// Its shape.
     pub shape: Vec<u64>,
+}
+
+/// How far a coil's features lie from those of the coils trained on: `|W (f - m)| / sqrt(R)`, the Mahalanobis
+/// distance along R directions of feature space, about 1 for a coil like the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Novelty {
+    /// The part that gives the features.
+    pub part: Id,
+    /// Its output: features `f`, `[1, F]`.
+    pub output: String,
+    /// The reference `m`, `[F]`: the features' mean.
+    pub centre: Id,
+    /// The reference `W`, `[R, F]`, at most 64 rows: the directions, each divided by the spread along it.
+    pub whitening: Id,
+    /// A coil further away goes to a person; finite and above 0.
+    pub limit: f64,
 }
 
 /// Coils with known scores.
@@ -268,7 +286,10 @@ impl Manifest {
             format: u32,
         }
         let any: Any = serde_json::from_slice(bytes).map_err(RefusedBundle::ManifestText)?;
-        if any.format != FORMAT {
+        if any.format < FORMAT {
+            return Err(RefusedBundle::OlderFormat { found: any.format });
+        }
+        if any.format > FORMAT {
             return Err(RefusedBundle::NewerFormat { found: any.format });
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(RefusedBundle::ManifestText)?;
@@ -291,11 +312,22 @@ mod tests {
 
     #[test]
     fn sources_have_four_forms() {
-        for text in ["image", "side", "reference:ok", "part:trunk:features", "part:trunk:a:b/c"] {
+        for text in ["image:grey", "side:grey", "reference:ok", "part:trunk:features", "part:trunk:a:b/c"] {
             assert_eq!(Source::try_from(text.to_string()).unwrap().to_string(), text);
         }
-        for bad in ["", "Image", "image:1", "reference", "reference:", "reference:../x", "part:a", "part:a:"]
-        {
+        for bad in [
+            "",
+            "image",
+            "side",
+            "Image:a",
+            "image:",
+            "image:a:b",
+            "reference",
+            "reference:",
+            "reference:../x",
+            "part:a",
+            "part:a:",
+        ] {
             assert!(Source::try_from(bad.to_string()).is_err(), "{bad}");
         }
     }

@@ -68,6 +68,19 @@ pub(crate) fn model(model: &str, of: &str, output: &str) -> Model {
     }
 }
 
+/// Two channels, two side values.
+pub(crate) fn spec() -> PrepareSpec {
+    PrepareSpec {
+        version: prepare::VERSION,
+        layout: prepare::Layout::Beside,
+        channels: vec![
+            Channel { signal: Signal::Deviation, shift: 0.0, scale: 5.0, low: -2.0, high: 2.0 },
+            Channel { signal: Signal::Gap, shift: 0.0, scale: 1.0, low: 0.0, high: 1.0 },
+        ],
+        side: vec![SideValue::Nominal, SideValue::Known],
+    }
+}
+
 /// One part, one model, one golden coil, stated files of which only lengths are true.
 pub(crate) fn manifest() -> Manifest {
     let t = Threshold { nok_from: 0.5, review_from: 0.4, review_to: 0.6 };
@@ -80,18 +93,11 @@ pub(crate) fn manifest() -> Manifest {
         plant: Place::Any,
         lines: vec![Place::Named("gl2".into())],
         requires_agent: Version { major: 0, minor: 1, patch: 0 },
-        prepare: PrepareSpec {
-            version: prepare::VERSION,
-            layout: prepare::Layout::Beside,
-            channels: vec![
-                Channel { signal: Signal::Deviation, shift: 0.0, scale: 5.0, low: -2.0, high: 2.0 },
-                Channel { signal: Signal::Gap, shift: 0.0, scale: 1.0, low: 0.0, high: 1.0 },
-            ],
-            side: vec![SideValue::Nominal, SideValue::Known],
-        },
-        parts: vec![part("net", &[("image", "image"), ("side", "side")], &["logits"])],
+        prepare: BTreeMap::from([(id("beside"), spec())]),
+        parts: vec![part("net", &[("image", "image:beside"), ("side", "side:beside")], &["logits"])],
         models: vec![model("first", "net", "logits")],
         references: vec![],
+        novelty: None,
         policy: Policy { miss_cost: 20.0, a: t, b: t, c: t, unknown: t },
         golden: Golden { file: name("golden.bin"), tolerance: 0.001 },
         provenance: Provenance {
@@ -120,6 +126,7 @@ pub(crate) fn golden_coil(coil: &str, p_nok: f64) -> GoldenCoil {
         matrix: CoilMatrix::from_hundredths(mean, vec![120; CELLS]).unwrap(),
         order: Some(Order::new(70.0, ToleranceClass::B, 1250.0).unwrap()),
         p_nok,
+        distance: None,
         models: BTreeMap::from([(id("first"), p_nok)]),
     }
 }

@@ -36,7 +36,7 @@ fn a_bundle_comes_back_as_it_was_built() {
 #[test]
 fn the_manifest_reads_like_this() {
     let text = String::from_utf8(layout().manifest_bytes().to_vec()).unwrap();
-    insta::assert_snapshot!("manifest_format_1", text);
+    insta::assert_snapshot!("manifest_format_2", text);
 }
 
 /// Header, signature and manifest: every byte in turn.
@@ -156,8 +156,11 @@ fn a_signed_manifest_is_still_read_strictly() {
     let good = String::from_utf8(layout().manifest_bytes().to_vec()).unwrap();
     let refuse = |text: &str| read(&around(&key, text.as_bytes(), b""), &key.trusted()).unwrap_err();
 
-    let newer = refuse(&good.replacen("\"format\": 1", "\"format\": 2", 1));
-    assert!(matches!(newer, RefusedBundle::NewerFormat { found: 2 }), "{newer}");
+    let newer = refuse(&good.replacen("\"format\": 2", "\"format\": 3", 1));
+    assert!(matches!(newer, RefusedBundle::NewerFormat { found: 3 }), "{newer}");
+    let older = refuse(&good.replacen("\"format\": 2", "\"format\": 1", 1));
+    assert!(matches!(older, RefusedBundle::OlderFormat { found: 1 }), "{older}");
+    assert!(older.to_string().contains("Build the bundle again"), "{older}");
     for (what, text) in [
         ("unknown field", good.replacen("\"release\"", "\"expires\": 1, \"release\"", 1)),
         ("unknown field inside", good.replacen("\"miss_cost\"", "\"x\": 1, \"miss_cost\"", 1)),

@@ -1,7 +1,7 @@
 //! Whether a set computes here what it computed at the trainer. One that does not is not used.
 
 use super::{ScoreFault, Session};
-use crate::bundle::golden::GoldenCoil;
+use crate::bundle::golden::{DISTANCE_TOLERANCE, GoldenCoil};
 use crate::coil::CoilId;
 
 /// A passed check.
@@ -34,6 +34,19 @@ pub enum GoldenRefused {
         expected: f64,
         /// The distance allowed.
         tolerance: f64,
+    },
+    /// Another distance from the coils trained on than the trainer's.
+    #[error(
+        "keep the set that runs and report this to who built the other: the golden coil {coil} lies {found:?} from \
+         the coils trained on here, {expected:?} at the trainer; a hundredth of that is allowed"
+    )]
+    Distance {
+        /// Which coil.
+        coil: CoilId,
+        /// Here, if the set tells one.
+        found: Option<f64>,
+        /// At the trainer.
+        expected: Option<f64>,
     },
     /// Scores of other models than the bundle's.
     #[error("build the bundle again: the golden coil {0} does not have a score for each model and no other")]
@@ -73,6 +86,16 @@ impl Session {
             .map_err(|source| GoldenRefused::NoScore { coil: coil.id.clone(), source })?;
         if scores.models.len() != coil.models.len() {
             return Err(GoldenRefused::Models(coil.id.clone()));
+        }
+        let found = scores.novelty.map(|novelty| novelty.distance);
+        let met = match (found, coil.distance) {
+            (Some(found), Some(expected)) => (found - expected).abs() <= DISTANCE_TOLERANCE * expected,
+            (None, None) => true,
+            _ => false,
+        };
+        if !met {
+            let (coil, expected) = (coil.id.clone(), coil.distance);
+            return Err(GoldenRefused::Distance { coil, found, expected });
         }
         let mut pairs = vec![("the set".to_string(), scores.p_nok, coil.p_nok)];
         for model in &scores.models {

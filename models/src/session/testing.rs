@@ -3,7 +3,7 @@
 use super::Session;
 use super::onnx::Graph;
 use crate::bundle::golden::{GoldenCoil, GoldenSet};
-use crate::bundle::manifest::{Calibration, Manifest, Reference};
+use crate::bundle::manifest::{Calibration, Manifest, Novelty, Reference};
 use crate::bundle::testing::{Key, golden_coil, id, layout_with, manifest, model, name, part, signed};
 use crate::bundle::{Limits, Verified};
 
@@ -45,12 +45,13 @@ pub(super) fn one(onnx: Vec<u8>) -> Verified {
 }
 
 /// A golden coil for [`chain`], with the scores that the set gives here.
-fn scored(coil: &str) -> GoldenCoil {
+pub(super) fn scored(coil: &str) -> GoldenCoil {
     let (manifest, files) = chain();
     let mut golden = golden_coil(coil, 0.5);
     let mut session = Session::open(&bundle(manifest, files, vec![golden.clone()])).unwrap();
     let scores = session.score(&golden.matrix, golden.order.as_ref()).unwrap();
     golden.p_nok = scores.p_nok;
+    golden.distance = scores.novelty.map(|novelty| novelty.distance);
     golden.models = scores.models.into_iter().map(|m| (m.name, m.p_nok)).collect();
     golden
 }
@@ -82,7 +83,8 @@ fn against_reference() -> Vec<u8> {
         .bytes()
 }
 
-/// Two voters of weights 1 and 3 on one trunk; the second is calibrated.
+/// Two voters of weights 1 and 3 on one trunk, the second calibrated. The trunk's features `f` lie
+/// `|(2 (f0 - 0.5), f1 - 0.25)| / sqrt(2)` from those trained on.
 pub(super) fn chain() -> (Manifest, Vec<(&'static str, Vec<u8>)>) {
     let mut chain = manifest();
     let head = Graph::default()
@@ -92,20 +94,35 @@ pub(super) fn chain() -> (Manifest, Vec<(&'static str, Vec<u8>)>) {
         .output("logits", &[1, 2])
         .bytes();
     chain.parts = vec![
-        part("trunk", &[("x", "image")], &["features"]),
+        part("trunk", &[("x", "image:beside")], &["features"]),
         part("plain", &[("f", "part:trunk:features")], &["logits"]),
         part("off", &[("features", "part:trunk:features"), ("reference", "reference:ok")], &["logits"]),
     ];
     chain.models = vec![model("plain", "plain", "logits"), model("off", "off", "logits")];
     chain.models[1].weight = 3.0;
     chain.models[1].calibration = Calibration { scale: 2.0, offset: -1.0 };
-    chain.references = vec![Reference { id: id("ok"), file: name("ok.f32"), shape: vec![1, 2] }];
-    let reference = [0.5f32, 0.25].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let reference = |of: &str, shape: &[u64]| Reference {
+        id: id(of),
+        file: name(&format!("{of}.f32")),
+        shape: shape.to_vec(),
+    };
+    chain.references =
+        vec![reference("ok", &[1, 2]), reference("centre", &[2]), reference("whitening", &[2, 2])];
+    chain.novelty = Some(Novelty {
+        part: id("trunk"),
+        output: "features".into(),
+        centre: id("centre"),
+        whitening: id("whitening"),
+        limit: 1.0,
+    });
+    let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
     let files = vec![
         ("trunk.onnx", trunk()),
         ("plain.onnx", head),
         ("off.onnx", against_reference()),
-        ("ok.f32", reference),
+        ("ok.f32", bytes(&[0.5, 0.25])),
+        ("centre.f32", bytes(&[0.5, 0.25])),
+        ("whitening.f32", bytes(&[2.0, 0.0, 0.0, 1.0])),
     ];
     (chain, files)
 }

@@ -3,13 +3,22 @@
 use super::onnx::Graph;
 use super::testing::{bundle, chain, linear, one, plain, trunk};
 use super::*;
-use crate::bundle::testing::{golden_coil, id};
+use crate::bundle::golden::GoldenCoil;
+use crate::bundle::testing::{golden_coil, id, model, part, spec};
 use crate::bundle::{Limits, fixtures};
 use crate::coil::CELLS;
+use crate::prepare::{Channel, Layout, SideValue};
+use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex};
 
 fn image(a: f32, b: f32) -> Vec<f32> {
     [vec![a; CELLS], vec![b; CELLS]].concat()
+}
+
+/// What a set of one image makes of it.
+fn look(session: &mut Session, image: Vec<f32>, side: &[f32]) -> Result<Scores, ScoreFault> {
+    session.scores(vec![Prepared { image, side: side.to_vec() }])
 }
 
 fn sigmoid(x: f64) -> f64 {
@@ -19,11 +28,11 @@ fn sigmoid(x: f64) -> f64 {
 #[test]
 fn one_network_with_order_data_scores_as_worked_out() {
     let mut session = Session::open(&one(plain())).unwrap();
-    let scores = session.scores(&image(0.25, 1.0), &[-0.5, 1.0]).unwrap();
+    let scores = look(&mut session, image(0.25, 1.0), &[-0.5, 1.0]).unwrap();
     assert!((scores.p_nok - sigmoid(-0.25 + 1.0 - 0.5 + 0.5)).abs() < 1e-6, "{scores:?}");
     assert_eq!(scores.models.len(), 1);
     assert_eq!((scores.models[0].name.as_str(), scores.models[0].weight), ("first", 1.0));
-    let again = session.scores(&image(0.25, 1.0), &[-0.5, 1.0]).unwrap();
+    let again = look(&mut session, image(0.25, 1.0), &[-0.5, 1.0]).unwrap();
     assert_eq!(scores, again);
 }
 
@@ -34,11 +43,16 @@ fn worked_out(a: f64, b: f64) -> (f64, f64, f64) {
     (0.25 * plain + 0.75 * off, plain, off)
 }
 
+/// How far channel means `a` and `b` are from what [`chain`] was trained on.
+fn far(a: f64, b: f64) -> f64 {
+    ((2.0 * (a - 0.5)).powi(2) + (b - 0.25).powi(2)).sqrt() / 2f64.sqrt()
+}
+
 #[test]
 fn two_models_share_a_trunk_and_are_weighted() {
     let (manifest, files) = chain();
     let mut session = Session::open(&bundle(manifest, files, vec![golden_coil("a", 0.5)])).unwrap();
-    let scores = session.scores(&image(1.5, 0.5), &[0.0, 0.0]).unwrap();
+    let scores = look(&mut session, image(1.5, 0.5), &[0.0, 0.0]).unwrap();
     let (set, plain, off) = worked_out(1.5, 0.5);
     assert!((scores.p_nok - set).abs() < 1e-6);
     assert!((scores.models[0].p_nok - plain).abs() < 1e-6);
@@ -56,6 +70,7 @@ fn golden_coils_must_score_as_at_the_trainer() {
         let (manifest, files) = chain();
         let mut coil = golden_coil("g", set);
         coil.models = BTreeMap::from([(id("plain"), plain + shift), (id(other), off)]);
+        coil.distance = Some(far(a, b));
         Session::open(&bundle(manifest, files, vec![coil])).unwrap().check_golden()
     };
     let report = check(0.0, "off").unwrap();
@@ -73,24 +88,16 @@ fn golden_coils_must_score_as_at_the_trainer() {
 fn no_number_is_never_a_verdict() {
     let mut session = Session::open(&one(plain())).unwrap();
     for bad in [f32::NAN, f32::INFINITY] {
-        let scored = session.scores(&image(bad, 0.0), &[0.0, 0.0]);
+        let scored = look(&mut session, image(bad, 0.0), &[0.0, 0.0]);
         assert!(matches!(scored, Err(ScoreFault::NotFinite(_))), "{scored:?}");
-        assert!(matches!(session.scores(&image(0.0, 0.0), &[0.0, bad]), Err(ScoreFault::NotFinite(_))));
+        assert!(matches!(look(&mut session, image(0.0, 0.0), &[0.0, bad]), Err(ScoreFault::NotFinite(_))));
     }
     let huge = linear([3e38, 3e38, 3e38, 3e38, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0]);
     let mut overflowing = Session::open(&one(huge)).unwrap();
-    let scored = overflowing.scores(&image(3.0, 3.0), &[0.0, 0.0]);
+    let scored = look(&mut overflowing, image(3.0, 3.0), &[0.0, 0.0]);
     assert!(matches!(&scored, Err(ScoreFault::NotFinite(what)) if what == "part:net:logits"), "{scored:?}");
     let checked = overflowing.check_golden().unwrap_err();
     assert!(matches!(checked, GoldenRefused::Score { .. } | GoldenRefused::NoScore { .. }));
-}
-
-#[test]
-fn tensors_of_another_size_are_refused() {
-    let mut session = Session::open(&one(plain())).unwrap();
-    let short = session.scores(&[0.0; 7], &[0.0; 2]).unwrap_err();
-    assert!(matches!(short, ScoreFault::Size { what: "image", found: 7, expected: 9504 }), "{short}");
-    assert!(matches!(session.scores(&image(0.0, 0.0), &[]), Err(ScoreFault::Size { what: "side", .. })));
 }
 
 fn fault(onnx: Vec<u8>) -> EngineFault {
@@ -175,6 +182,114 @@ fn the_golden_bundle_still_scores_as_it_did() {
     let mut session = Session::open(&bundle).unwrap();
     let report = session.check_golden().unwrap();
     assert!(report.coils == 1 && report.worst < 1e-6, "{report:?}");
-    let scores = session.scores(&image(1.5, 0.5), &[0.0, 0.0]).unwrap();
+    let scores = look(&mut session, image(1.5, 0.5), &[0.0, 0.0]).unwrap();
     assert!((scores.p_nok - worked_out(1.5, 0.5).0).abs() < 1e-6);
 }
+
+#[test]
+fn the_distance_from_training_is_as_worked_out() {
+    let (manifest, files) = chain();
+    let mut session = Session::open(&bundle(manifest, files, vec![golden_coil("a", 0.5)])).unwrap();
+    for (a, b, over) in [(0.5, 0.25, false), (0.5, 1.25, false), (1.5, 0.25, true), (-3.0, 2.0, true)] {
+        let novelty = look(&mut session, image(a, b), &[0.0, 0.0]).unwrap().novelty.unwrap();
+        let expected = far(f64::from(a), f64::from(b));
+        assert!((novelty.distance - expected).abs() < 1e-5, "{novelty:?}, {expected}");
+        assert_eq!((novelty.limit, novelty.is_over()), (1.0, over), "{a} {b}");
+    }
+    let plain = look(&mut Session::open(&one(plain())).unwrap(), image(0.0, 0.0), &[0.0, 0.0]).unwrap();
+    assert_eq!(plain.novelty, None);
+}
+
+#[test]
+fn a_distance_that_is_no_number_is_no_score() {
+    let (manifest, mut files) = chain();
+    files[5].1 = [f32::MAX, 0.0, 0.0, 1.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let mut session = Session::open(&bundle(manifest, files, vec![golden_coil("a", 0.5)])).unwrap();
+    // f32::MAX times f32's largest features is still a number in f64.
+    assert!(look(&mut session, image(1e20, 0.0), &[0.0, 0.0]).is_ok());
+    session.references[2].values[0] = f32::INFINITY;
+    let scored = look(&mut session, image(1.0, 0.0), &[0.0, 0.0]);
+    assert!(matches!(&scored, Err(ScoreFault::NotFinite(what)) if what.contains("distance")), "{scored:?}");
+}
+
+#[test]
+fn features_are_as_many_as_are_measured() {
+    let (mut manifest, mut files) = chain();
+    manifest.references[1].shape = vec![3];
+    manifest.references[2].shape = vec![2, 3];
+    (files[4].1, files[5].1) = (vec![0; 12], vec![0; 24]);
+    let refused = Session::open(&bundle(manifest, files, vec![golden_coil("a", 0.5)])).unwrap_err();
+    assert!(
+        matches!(&refused, OpenFault::Features { features: 3, shape, .. } if shape == &[1, 2]),
+        "{refused}"
+    );
+}
+
+#[test]
+fn golden_coils_must_lie_as_far_as_at_the_trainer() {
+    let check = |change: &dyn Fn(&mut GoldenCoil)| {
+        let (manifest, files) = chain();
+        let mut coil = testing::scored("g");
+        change(&mut coil);
+        Session::open(&bundle(manifest, files, vec![coil])).unwrap().check_golden()
+    };
+    assert!(check(&|_| {}).is_ok());
+    assert!(check(&|coil| coil.distance = coil.distance.map(|d| d * 1.009)).is_ok());
+    for wrong in [Some(1.02), Some(0.9), None] {
+        let off = |coil: &mut GoldenCoil| coil.distance = wrong.zip(coil.distance).map(|(by, d)| by * d);
+        let refused = check(&off).unwrap_err();
+        assert!(matches!(refused, GoldenRefused::Distance { .. }), "{refused}");
+    }
+}
+
+/// A third voter sees the coil as a square of one channel and reads other order data.
+#[test]
+fn voters_see_a_coil_in_different_ways() {
+    let (mut manifest, mut files) = chain();
+    let side = vec![SideValue::Known, SideValue::Nominal];
+    let grey =
+        PrepareSpec { layout: Layout::Square, channels: vec![Channel::grey(0.0, 140.0)], side, ..spec() };
+    manifest.prepare.insert(id("square"), grey);
+    let mut third = part("third", &[("x", "image:square"), ("side", "side:square")], &["logits"]);
+    third.file = crate::bundle::testing::name("third.onnx");
+    manifest.parts.push(third);
+    manifest.models = vec![model("third", "third", "logits"), model("plain", "plain", "logits")];
+    manifest.parts.remove(2);
+    manifest.references.remove(0);
+    files.remove(3);
+    files.remove(2);
+    let mean = Graph::default()
+        .input("x", &[1, 1, 264, 264])
+        .input("side", &[1, 2])
+        .node("GlobalAveragePool", &["x"], "pooled", None)
+        .node("Flatten", &["pooled"], "grey", Some(1))
+        .node("Add", &["side", "grey"], "logits", None)
+        .output("logits", &[1, 2])
+        .bytes();
+    files.push(("third.onnx", mean));
+    let golden = golden_coil("a", 0.5);
+    let mut session = Session::open(&bundle(manifest, files, vec![golden.clone()])).unwrap();
+    let scored = session.score(&golden.matrix, golden.order.as_ref()).unwrap();
+    // Known is 1, nominal (70 - 90) / 40: the grey mean falls out of the difference.
+    assert!((scored.models[0].p_nok - sigmoid(-0.5 - 1.0)).abs() < 1e-6, "{scored:?}");
+    let (a, b) = (f64::from(-60) * (5.0 * 2.0 / 7.0) / CELLS as f64, 1.0 / CELLS as f64);
+    assert!((scored.models[1].p_nok - worked_out(a, b).1).abs() < 1e-5, "{scored:?}");
+}
+
+proptest! {
+    /// Whatever the features are, the distance is a number not below 0, and further away is further away.
+    #[test]
+    fn distances_are_distances(a in -1e3f32..1e3, b in -1e3f32..1e3, more in 1.0f32..10.0) {
+        let mut session = CHAIN.lock().unwrap();
+        let mut distance =
+            |a, b| look(&mut session, image(a, b), &[0.0, 0.0]).unwrap().novelty.unwrap().distance;
+        let (near, away) = (distance(a, b), distance(0.5 + more * (a - 0.5), 0.25 + more * (b - 0.25)));
+        prop_assert!(near >= 0.0 && away.is_finite());
+        prop_assert!(away >= near * 0.999 - 1e-3, "{near} {away}");
+    }
+}
+
+static CHAIN: LazyLock<Mutex<Session>> = LazyLock::new(|| {
+    let (manifest, files) = chain();
+    Mutex::new(Session::open(&bundle(manifest, files, vec![golden_coil("a", 0.5)])).unwrap())
+});

@@ -66,7 +66,7 @@ fn file(bytes: &[u8]) {
 /// The bytes are a golden file, and the index of one whose lengths are right.
 fn golden(bytes: &[u8]) {
     let coils = serde_json::from_slice::<Vec<serde_json::Value>>(bytes).map_or(1, |coils| coils.len());
-    let mut file = b"COILGOLD\x01\0\0\0".to_vec();
+    let mut file = b"COILGOLD\x02\0\0\0".to_vec();
     file.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
     file.extend_from_slice(bytes);
     file.resize(file.len() + coils.min(70) * 4 * CELLS, 0x17);
@@ -94,11 +94,21 @@ fn names(text: &str) {
 /// The genuine bundle, its parts to be signed here, and names.
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = vec![[&[0], GENUINE].concat()];
-    let index = br#"[{"id":"a","order":null,"p_nok":0.5,"models":{"one":0.5}}]"#;
+    let index = br#"[{"id":"a","order":null,"p_nok":0.5,"models":{"one":0.5},"distance":1.5}]"#;
     seeds.push([&[2], &index[..]].concat());
     seeds.extend(signed::seeds().into_iter().map(|rest| [&[1], &rest[..]].concat()));
     let digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    let names = ["net.onnx", "../net", "0.12.3", "GL2", "*", "part:trunk:features", "reference:ok", digest];
+    let names = [
+        "net.onnx",
+        "../net",
+        "0.12.3",
+        "GL2",
+        "*",
+        "part:trunk:features",
+        "reference:ok",
+        "image:beside",
+        digest,
+    ];
     seeds.extend(names.iter().map(|name| [&[3], name.as_bytes()].concat()));
     seeds
 }

@@ -25,7 +25,7 @@ impl Judge for StandIn {
         // Every NOK is judged again dozens of times for where the evidence lies: let it be rare.
         let p_nok = if matrix.mean()[..18] == [5000; 18] { 0.9 } else { 0.02 };
         let name = Id::new("stand-in").expect("a name");
-        Ok(Scores { p_nok, models: vec![ModelScore { name, p_nok, weight: 1.0 }] })
+        Ok(Scores { p_nok, models: vec![ModelScore { name, p_nok, weight: 1.0 }], novelty: None })
     }
 
     fn prove(&mut self) -> Result<(), Unjudged> {

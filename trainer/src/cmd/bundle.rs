@@ -1,7 +1,7 @@
 //! `bundle`: from a run to a signed bundle, and what is in one.
 
 use super::keygen::password;
-use crate::release::{BuildOptions, SecretKey, build};
+use crate::release::{BuildOptions, BuiltModel, ReleaseSet, SecretKey, build};
 use crate::run::RunFolder;
 use anyhow::Context;
 use clap::Subcommand;
@@ -69,25 +69,39 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
                 f32: *f32,
             };
             let key = SecretKey::open(key, password)?;
-            let built = build(&RunFolder::open(run)?, &key, &options, out)?;
+            let set = ReleaseSet::of_run(&RunFolder::open(run)?)?;
+            let built = build(&set, &key, &options, out)?;
             if *json {
-                let parity = &built.parity;
                 let (fingerprint, bytes) = (built.fingerprint.to_string(), built.bytes);
+                let model = |m: &BuiltModel| serde_json::json!({"name": m.name, "parity": m.parity, "float": m.float});
+                let models: Vec<_> = built.models.iter().map(model).collect();
                 let told = serde_json::json!({
-                    "fingerprint": fingerprint, "bytes": bytes, "parity": parity, "float": built.float,
+                    "fingerprint": fingerprint, "bytes": bytes, "parity": built.parity, "models": models,
                 });
                 println!("{told}");
                 return Ok(());
             }
             println!("{} release {release}, {} bytes, {}", out.display(), built.bytes, built.fingerprint);
-            for (i, p) in built.parity.iter().enumerate() {
+            let parities = built.models.iter().map(|m| (m.name.as_str(), &m.parity));
+            for (name, p) in parities.chain([("the set", &built.parity)]) {
                 println!(
-                    "member {i}: P(NOK) of int8 differs from f32 by {:.4} in the mean and {:.4} at most, on {} coils",
+                    "{name}: P(NOK) as released differs from f32 by {:.4} in the mean and {:.4} at most, on {} coils",
                     p.mean, p.max, p.coils
                 );
             }
-            for kept in &built.float {
-                println!("f32: {kept}");
+            for model in &built.models {
+                for kept in &model.float {
+                    println!("{}: f32: {kept}", model.name);
+                }
+            }
+            match &set.novelty {
+                Some((at, novelty)) => println!(
+                    "coils further than {:.2} from those trained on, by the features of {}, go to REVIEW",
+                    novelty.limit, set.models[*at].name
+                ),
+                None => println!(
+                    "the run has not measured novelty: no coil goes to REVIEW for being unlike training"
+                ),
             }
             Ok(())
         }
@@ -134,6 +148,13 @@ fn inspect(path: &Path, extract: Option<&Path>, json: bool) -> anyhow::Result<()
         for kept in &part.float {
             println!("    f32: {kept}");
         }
+    }
+    for (name, spec) in &claimed.prepare {
+        let (channels, side) = (spec.channels.len(), spec.side.len());
+        println!("  coils as {name}: {:?}, {channels} channels, {side} side values", spec.layout);
+    }
+    if let Some(novelty) = &claimed.novelty {
+        println!("  REVIEW beyond distance {:.3} of features of {}", novelty.limit, novelty.part);
     }
     for (class, t) in ["A", "B", "C"].iter().zip([claimed.policy.a, claimed.policy.b, claimed.policy.c]) {
         println!(

@@ -3,6 +3,7 @@
 pub mod bundle;
 pub mod evaluate;
 pub mod keygen;
+pub mod novelty;
 pub mod parity;
 pub mod preview;
 pub mod references;

@@ -85,8 +85,7 @@ pub fn run(args: &ParityArgs) -> anyhow::Result<()> {
                 let prepared = record.prepare.prepare(&coil.matrix, coil.order.as_ref());
                 let mut logits = [[0.0f32; 2]; 2];
                 for (runtime, out) in runtimes.iter_mut().zip(&mut logits) {
-                    let run = runtime.run(&prepared.image, &prepared.side)?;
-                    out.copy_from_slice(run.last().and_then(|l| l.get(..2)).context("no logits came out")?);
+                    *out = runtime.logits(&prepared.image, &prepared.side)?;
                 }
                 let p = |l: [f32; 2]| record.calibration.p_nok(f64::from(l[1]) - f64::from(l[0]));
                 for (a, b) in engine[k].iter().zip(&logits[0]) {

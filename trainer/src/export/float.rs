@@ -1,7 +1,7 @@
 //! A folded network as an f32 ONNX model.
 //!
-//! Inputs `image` `[1, C, H, W]` and, unless the network has no side vector, `side` `[1, S]`; output `logits`
-//! `[1, 2]`, class 0 = OK, class 1 = NOK. Every other value has its node's name. The int8 export writes with
+//! Inputs `image` `[1, C, H, W]` and, unless the network has no side vector, `side` `[1, S]`; outputs `logits`
+//! `[1, 2]`, class 0 = OK, class 1 = NOK, and, where the network says which they are, `features` `[1, F]`. Every other value has its node's name. The int8 export writes with
 //! [`node`] what stays f32 in it.
 
 use super::folded::{
@@ -22,12 +22,18 @@ pub fn to_onnx(net: &FoldedNet) -> Vec<u8> {
         let from = net.shape(step.inputs[0], &shapes);
         values.push(node(&mut graph, name(net, i), &step.op, &inputs, from));
     }
-    finish(graph, net, &values[values.len() - 1], "coilsight f32")
+    finish(graph, net, |port| values[place(port)].clone(), "coilsight f32")
 }
 
-/// What a node's output is called: its own name, `logits` for the last.
+/// What a node's output is called: its own name, `logits` for the last, `features` for the features.
 pub(super) fn name(net: &FoldedNet, at: usize) -> &str {
-    if at + 1 == net.nodes.len() { "logits" } else { &net.nodes[at].name }
+    if at + 1 == net.nodes.len() {
+        "logits"
+    } else if net.features == Some(Port::Node(at)) {
+        "features"
+    } else {
+        &net.nodes[at].name
+    }
 }
 
 /// The place of a node whose output a port gives.
@@ -38,10 +44,18 @@ pub(super) fn place(port: Port) -> usize {
     }
 }
 
-/// Declares the last value the output.
-pub(super) fn finish(mut graph: Graph, net: &FoldedNet, logits: &Value, title: &str) -> Vec<u8> {
+/// Declares the outputs: the last node's value, then the features.
+pub(super) fn finish(
+    mut graph: Graph,
+    net: &FoldedNet,
+    mut value: impl FnMut(Port) -> Value,
+    title: &str,
+) -> Vec<u8> {
     let shapes = net.shapes();
-    graph.output(logits, &shapes[shapes.len() - 1].onnx());
+    for port in std::iter::once(Port::Node(shapes.len() - 1)).chain(net.features) {
+        let value = value(port);
+        graph.output(&value, &net.shape(port, &shapes).onnx());
+    }
     graph.finish(title)
 }
 

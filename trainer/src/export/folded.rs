@@ -34,6 +34,8 @@ pub struct FoldedNet {
     pub sides: Sides,
     /// What is computed.
     pub nodes: Vec<Node>,
+    /// The vector that the head reads, before the side vector joins it: what a coil is like to this network.
+    pub features: Option<Port>,
 }
 
 /// How the two sides of the strip pass through the network.

@@ -30,8 +30,9 @@ impl QuantisedNet {
                 writer.floats.insert(port, value);
             }
         }
-        let logits = writer.float(Port::Node(self.net.nodes.len() - 1));
-        float::finish(writer.graph, &self.net, &logits, "coilsight int8")
+        let outputs = std::iter::once(Port::Node(self.net.nodes.len() - 1)).chain(self.net.features);
+        let mut values: Vec<Value> = outputs.map(|port| writer.float(port)).collect();
+        float::finish(writer.graph, &self.net, |_| values.remove(0), "coilsight int8")
     }
 
     /// The name of a value's u8 form in the model.

@@ -56,7 +56,7 @@ impl Runtime {
         load().map_err(RuntimeError::Load)
     }
 
-    /// The model's outputs for a coil. An empty `side` stands for a model without a side vector.
+    /// The model's outputs for a coil: logits, then features if it gives any. An empty `side` stands for a model without a side vector.
     pub fn run(&mut self, image: &[f32], side: &[f32]) -> Result<Vec<Vec<f32>>, RuntimeError> {
         let given: Vec<&[f32]> = if side.is_empty() { vec![image] } else { vec![image, side] };
         let expected: Vec<usize> = self.shapes.iter().map(|s| s.iter().product()).collect();
@@ -69,9 +69,15 @@ impl Runtime {
 
     /// P(NOK): the softmax of the two logits.
     pub fn p_nok(&mut self, image: &[f32], side: &[f32]) -> Result<f64, RuntimeError> {
-        let logits = self.run(image, side)?.concat();
+        let [ok, nok] = self.logits(image, side)?;
+        Ok(p_nok(ok, nok))
+    }
+
+    /// The two logits, finite.
+    pub fn logits(&mut self, image: &[f32], side: &[f32]) -> Result<[f32; 2], RuntimeError> {
+        let logits = self.run(image, side)?.into_iter().next().unwrap_or_default();
         match logits.as_slice() {
-            [ok, nok] if ok.is_finite() && nok.is_finite() => Ok(p_nok(*ok, *nok)),
+            [ok, nok] if ok.is_finite() && nok.is_finite() => Ok([*ok, *nok]),
             _ => Err(RuntimeError::Logits(logits)),
         }
     }

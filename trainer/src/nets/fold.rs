@@ -17,6 +17,7 @@ impl Network {
         let image = [input.channels, input.height, input.width];
         let mut net = FoldedNet::builder(image, input.side, self.trunk.sides);
         let features = fold_trunk(&mut net, &self.trunk)?;
+        net.call_features(features);
         let outputs = fold_head(&mut net, &self.head, features, self.trunk.flattened())?;
         if let Some(siamese) = &self.siamese {
             match (&siamese.classifier, siamese.config().judge) {

@@ -122,6 +122,21 @@ impl Network {
         self.head(&features, side, pass)
     }
 
+    /// What the head reads of images `[batch, height, width, channels]`, without order data: `[batch, features]`, in the order
+    /// of the exported network's output `features`.
+    pub fn features(&self, image: &Tensor) -> Result<Tensor> {
+        self.check_image(image)?;
+        let features = self.trunk.rest(self.trunk.frozen_part(image)?, &mut Pass::Eval)?;
+        self.channels_first(features)
+    }
+
+    /// A map that is the features, whole, lies channels last here and channels first in files.
+    fn channels_first(&self, features: Tensor) -> Result<Tensor> {
+        let Some([height, width, channels]) = self.trunk.flattened() else { return Ok(features) };
+        let map = features.reshape(((), height * width, channels))?;
+        map.transpose(1, 2)?.contiguous()?.flatten_from(1)
+    }
+
     fn outputs_of_kept(&self, kept: &Tensor, side: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         let features = self.trunk.rest(self.trunk.from_rows(kept)?, pass)?;
         self.head(&features, side, pass)
@@ -191,6 +206,12 @@ impl Model for Network {
 pub struct Kept<'a>(pub &'a Network);
 
 impl Kept<'_> {
+    /// As [`Network::features`].
+    pub fn features(&self, kept: &Tensor) -> Result<Tensor> {
+        let map = self.0.trunk.from_rows(&kept.flatten_from(1)?)?;
+        self.0.channels_first(self.0.trunk.rest(map, &mut Pass::Eval)?)
+    }
+
     fn outputs(&self, kept: &Tensor, side: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         self.0.outputs_of_kept(&kept.flatten_from(1)?, side, pass)
     }

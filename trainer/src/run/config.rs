@@ -119,11 +119,13 @@ pub struct PolicyConfig {
     pub costs: Costs,
     /// Share of coils that go to REVIEW because they lie nearest to their threshold.
     pub review_share: f64,
+    /// Share of good coils that go to REVIEW because they are the least like those trained on; 0: novelty is not measured.
+    pub novelty_share: f64,
 }
 
 impl Default for PolicyConfig {
     fn default() -> Self {
-        Self { costs: Costs { miss: 20.0, ..Costs::default() }, review_share: 0.01 }
+        Self { costs: Costs { miss: 20.0, ..Costs::default() }, review_share: 0.01, novelty_share: 0.005 }
     }
 }
 
@@ -162,6 +164,8 @@ impl RunConfig {
         );
         let share = self.policy.review_share;
         ensure!((0.0..=0.5).contains(&share), "policy.review_share is {share}: give a share, 0 to 0.5");
+        let share = self.policy.novelty_share;
+        ensure!((0.0..=0.5).contains(&share), "policy.novelty_share is {share}: give a share, 0 to 0.5");
         if let Some(keep) = &self.keep {
             ensure!(
                 self.network.freeze > 0,

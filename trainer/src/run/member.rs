@@ -136,11 +136,9 @@ impl Training<'_> {
         let learned = CoilSource::new(coils(&learned), self.spec, Some(self.augmentation()));
         let apart = CoilSource::new(coils(&apart), self.spec, None);
         let held = CoilSource::new(held.to_vec(), self.spec, None);
-        let Some(keep) = &self.config.keep else {
+        let Some(mut store) = self.store(network)? else {
             return self.fit(network, &config, (&learned, &apart, &held), observer);
         };
-        let folder = keep.folder.clone().unwrap_or_else(|| self.run.join("kept"));
-        let mut store = Store::open(keep, &folder, self.key(network)?, row_length(network))?;
         let sampler = Sampler::new(config.sampler, &learned, config.batch, config.epoch_items, config.seed)?;
         for (coils, sampler) in [(&learned, Some(&sampler)), (&apart, None), (&held, None)] {
             let needed = needs(coils, sampler, (config.seed, config.epochs));
@@ -149,6 +147,13 @@ impl Training<'_> {
         let kept = |coils| KeptSource { coils, network, store: &store };
         let sources = (kept(learned), kept(apart), kept(held));
         self.fit(&Kept(network), &config, (&sources.0, &sources.1, &sources.2), observer)
+    }
+
+    /// What the frozen stages have given, if the run keeps it.
+    pub fn store(&self, network: &Network) -> anyhow::Result<Option<Store>> {
+        let Some(keep) = &self.config.keep else { return Ok(None) };
+        let folder = keep.folder.clone().unwrap_or_else(|| self.run.join("kept"));
+        Ok(Some(Store::open(keep, &folder, self.key(network)?, row_length(network))?))
     }
 
     /// What decides the rows besides a coil and a draw.

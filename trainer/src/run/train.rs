@@ -6,7 +6,7 @@ use super::folder::{Fold, Member, RunFolder};
 use super::forward::{self, Forward, Stretch, stretches};
 use super::member::{self, Start, Training};
 use super::scores::{Scored, calibrate, judged, p_nok, plain, table};
-use super::{RunConfig, RunRecord, policy};
+use super::{RunConfig, RunRecord, novelty, policy};
 use crate::data::coils::{CoilSet, LabelledCoil};
 use crate::data::folds::stratified;
 use crate::fit::EpochReport;
@@ -88,6 +88,7 @@ pub fn train(
     if config.finals {
         let all: Vec<usize> = (0..set.coils.len()).collect();
         run.members(None, &all, &[])?;
+        novelty::measure(set, &folds, config, &spec, folder)?;
     }
     let (networks, spent) = run.cost;
     let record = RunRecord {

@@ -39,6 +39,25 @@ fn a_thin_coil_is_nok_and_says_where() {
 }
 
 #[test]
+fn a_coil_unlike_training_goes_to_a_person_with_the_models_word_beside() {
+    for (thinnest, by_score) in [(70.0, Verdict::Ok), (40.0, Verdict::Nok)] {
+        let mut bench = Bench::new();
+        bench.start("X", SIX);
+        bench.rows("X", 0, 100, 130.0);
+        bench.rows("X", 100, 200, thinnest);
+        bench.end("X", 200.0);
+        let decision = bench.last();
+        assert_eq!((decision.verdict, decision.by_score), (Verdict::Review, Some(by_score)));
+        assert_eq!(decision.votes[0].verdict, by_score);
+        let reason = &decision.reasons[0];
+        assert_eq!(reason.cause, Cause::UnlikeTraining { distance: 9.0, limit: 3.0 });
+        assert!(reason.text.contains("unlike the coils"), "{}", reason.text);
+        let kept: Assessment = serde_json::from_str(&serde_json::to_string(decision).unwrap()).unwrap();
+        assert_eq!(kept, *decision, "as the log keeps it");
+    }
+}
+
+#[test]
 fn a_repeated_pass_keeps_its_decision_and_a_new_one_gets_its_own() {
     let mut bench = Bench::new();
     for _ in 0..2 {

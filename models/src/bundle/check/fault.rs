@@ -73,8 +73,24 @@ pub enum ManifestFault {
     )]
     Shape(Id),
     /// The tensor contract.
-    #[error("its prepare section cannot be fulfilled here")]
-    Prepare(#[source] BadSpec),
+    #[error("its way {id} to prepare a coil cannot be fulfilled here")]
+    Prepare {
+        /// Which.
+        id: Id,
+        /// Why.
+        source: BadSpec,
+    },
+    /// References that are no mean and directions of one feature space.
+    #[error(
+        "its novelty has a centre of shape {centre:?} and a whitening of {whitening:?}, not [F] and [R, F] with R \
+         from 1 to 64 and no more than F"
+    )]
+    NoveltyShapes {
+        /// Of the centre.
+        centre: Vec<u64>,
+        /// Of the whitening.
+        whitening: Vec<u64>,
+    },
     /// The thresholds.
     #[error("its policy makes no sense")]
     Policy(#[source] BadPolicy),

@@ -1,8 +1,8 @@
 use super::*;
-use crate::bundle::manifest::{FileEntry, Metric, Reference};
+use crate::bundle::manifest::{FileEntry, Metric, Novelty, Reference};
 use crate::bundle::name::Sha256;
-use crate::bundle::testing::{id, manifest, model, name, part};
-use crate::prepare::BadSpec;
+use crate::bundle::testing::{id, manifest, model, name, part, spec};
+use crate::prepare::{BadSpec, Layout};
 
 fn fault(change: impl FnOnce(&mut Manifest)) -> ManifestFault {
     let mut changed = manifest();
@@ -14,11 +14,15 @@ fn file(text: &str, length: u64) -> FileEntry {
     FileEntry { name: name(text), length, sha256: Sha256::of(b"") }
 }
 
+fn spec_of(m: &mut Manifest) -> &mut PrepareSpec {
+    m.prepare.get_mut(&id("beside")).unwrap()
+}
+
 /// A trunk, a head that reads it and a reference.
 fn chain() -> Manifest {
     let mut chain = manifest();
     chain.parts = vec![
-        part("trunk", &[("x", "image")], &["features"]),
+        part("trunk", &[("x", "image:beside")], &["features"]),
         part("head", &[("f", "part:trunk:features"), ("r", "reference:ok")], &["logits"]),
     ];
     chain.models = vec![model("a", "head", "logits"), model("b", "head", "logits")];
@@ -46,14 +50,14 @@ fn parts_stand_before_their_use() {
     let mut nothing = chain();
     nothing.parts[1].inputs[1].from = Source::Reference(id("none"));
     assert!(matches!(nothing.check(), Err(ManifestFault::Unknown { .. })));
-    assert!(matches!(fault(|m| m.prepare.side.clear()), ManifestFault::Unknown { .. }));
+    assert!(matches!(fault(|m| spec_of(m).side.clear()), ManifestFault::Unknown { .. }));
 }
 
 #[test]
 fn everything_there_is_used_and_everything_used_is_there() {
     let unused = |m: &Manifest| matches!(m.check(), Err(ManifestFault::Unused(_)));
     let mut part_too_many = chain();
-    part_too_many.parts[1].inputs[0].from = Source::Image;
+    part_too_many.parts[1].inputs[0].from = Source::Image(id("beside"));
     assert!(unused(&part_too_many));
     let mut reference_too_many = chain();
     reference_too_many.parts[1].inputs.pop();
@@ -98,9 +102,10 @@ fn numbers_are_within_sense() {
     assert_eq!(fault(|m| m.release = 0), ManifestFault::Release(0));
     assert!(matches!(fault(|m| m.release = u64::MAX), ManifestFault::Release(_)));
     assert!(matches!(fault(|m| m.provenance.nok = 1 << 40), ManifestFault::Provenance { .. }));
-    assert!(matches!(fault(|m| m.prepare.version = 2), ManifestFault::Prepare(BadSpec::Version { .. })));
+    let newer = fault(|m| spec_of(m).version = 2);
+    assert!(matches!(newer, ManifestFault::Prepare { source: BadSpec::Version { .. }, .. }), "{newer}");
     assert!(matches!(fault(|m| m.policy.miss_cost = 0.0), ManifestFault::Policy(_)));
-    assert_eq!(fault(|m| m.format = 2), ManifestFault::Format(2));
+    assert_eq!(fault(|m| m.format = 1), ManifestFault::Format(1));
 }
 
 #[test]
@@ -145,10 +150,6 @@ fn what_stays_f32_is_told_in_few_short_texts() {
     assert_eq!(told.check(), Ok(()));
     let read = |bytes: &[u8]| Manifest::parse(bytes).unwrap().parts[0].float.clone();
     assert_eq!(read(&told.to_bytes().unwrap()), ["sums (2): why"]);
-    // A manifest from before the field was there.
-    let before = manifest().to_bytes().unwrap();
-    assert!(!String::from_utf8(before.clone()).unwrap().contains("\"float\""));
-    assert!(read(&before).is_empty());
     assert!(matches!(
         fault(|m| m.parts[0].float = vec!["x".into(); MAX_ITEMS + 1]),
         ManifestFault::Count { .. }
@@ -157,4 +158,91 @@ fn what_stays_f32_is_told_in_few_short_texts() {
         fault(|m| m.parts[0].float = vec!["x".repeat(MAX_TEXT + 1)]),
         ManifestFault::Text { .. }
     ));
+}
+
+/// The chain, one of whose heads sees the coil as a square.
+fn two_images() -> Manifest {
+    let mut two = chain();
+    two.prepare.insert(id("square"), PrepareSpec { layout: Layout::Square, ..spec() });
+    two.parts.push(part("other", &[("x", "image:square")], &["logits"]));
+    two.models[1] = model("b", "other", "logits");
+    two.files.push(file("other.onnx", 9));
+    two
+}
+
+#[test]
+fn networks_may_see_a_coil_in_different_ways_each_of_which_is_used() {
+    assert_eq!(two_images().check(), Ok(()));
+    let mut unread = two_images();
+    unread.parts[2].inputs[0].from = Source::Image(id("beside"));
+    assert_eq!(unread.check(), Err(ManifestFault::Unused("prepare:square".into())));
+    let mut nameless = two_images();
+    nameless.parts[2].inputs[0].from = Source::Side(id("other"));
+    assert!(matches!(nameless.check(), Err(ManifestFault::Unknown { .. })));
+    let mut order_alone = two_images();
+    order_alone.parts[2].inputs[0].from = Source::Side(id("square"));
+    assert_eq!(order_alone.check(), Ok(()));
+    let count = |fault| matches!(fault, ManifestFault::Count { .. });
+    assert!(count(fault(|m| m.prepare.clear())));
+    let many = |m: &mut Manifest, n: usize, spec: &PrepareSpec| {
+        m.prepare.extend((0..n).map(|i| (id(&format!("p{i}")), spec.clone())));
+    };
+    assert!(count(fault(|m| many(m, 8, &spec()))));
+    // Two squares of sixteen channels are more than a small box should hold for a coil.
+    let channels = vec![spec().channels[0]; 16];
+    let large = PrepareSpec { layout: Layout::Square, channels, ..spec() };
+    assert!(count(fault(|m| many(m, 2, &large))));
+    assert!(!count(fault(|m| many(m, 1, &large))));
+}
+
+#[test]
+fn novelty_names_features_and_references_that_fit() {
+    let with = |centre: &[u64], whitening: &[u64], change: &dyn Fn(&mut Novelty)| {
+        let mut known = chain();
+        let mut novelty = Novelty {
+            part: id("trunk"),
+            output: "features".into(),
+            centre: id("mean"),
+            whitening: id("axes"),
+            limit: 2.5,
+        };
+        change(&mut novelty);
+        known.novelty = Some(novelty);
+        for (name, shape) in [("mean", centre), ("axes", whitening)] {
+            let file_name = format!("{name}.f32");
+            known.files.push(file(&file_name, shape.iter().fold(4u64, |n, side| n.saturating_mul(*side))));
+            let file = self::name(&file_name);
+            known.references.push(Reference { id: id(name), file, shape: shape.to_vec() });
+        }
+        known.check()
+    };
+    let as_it_is = &|_: &mut Novelty| {};
+    assert_eq!(with(&[8], &[3, 8], as_it_is), Ok(()));
+    for (centre, whitening) in [
+        (&[1, 8][..], &[3, 8][..]),
+        (&[8], &[8]),
+        (&[8], &[3, 7]),
+        (&[8], &[9, 8]),
+        (&[100], &[65, 100]),
+        (&[8], &[8, 3]),
+        (&[8], &[0, 8]),
+    ] {
+        let found = with(centre, whitening, as_it_is);
+        assert!(
+            matches!(found, Err(ManifestFault::NoveltyShapes { .. })),
+            "{centre:?} {whitening:?}: {found:?}"
+        );
+    }
+    for limit in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
+        let found = with(&[8], &[3, 8], &|n| n.limit = limit);
+        assert!(matches!(found, Err(ManifestFault::Number { .. })), "{limit}: {found:?}");
+    }
+    for missing in [
+        &(|n: &mut Novelty| n.part = id("none")) as &dyn Fn(&mut Novelty),
+        &|n| n.output = "none".into(),
+        &|n| n.centre = id("none"),
+        &|n| n.whitening = id("none"),
+    ] {
+        assert!(matches!(with(&[8], &[3, 8], missing), Err(ManifestFault::Unknown { .. })));
+    }
 }

@@ -13,7 +13,7 @@ pub struct Builder {
 impl Builder {
     pub(super) fn new(image: [usize; 3], side: usize, sides: Sides) -> Self {
         assert!(sides == Sides::Image || image[2].is_multiple_of(2), "two sides need an even width");
-        Self { net: FoldedNet { image, side, sides, nodes: Vec::new() }, shapes: Vec::new() }
+        Self { net: FoldedNet { image, side, sides, nodes: Vec::new(), features: None }, shapes: Vec::new() }
     }
 
     /// The shape of a value.
@@ -123,6 +123,19 @@ impl Builder {
     /// [`Op::References`].
     pub fn references(&mut self, name: impl Into<String>, from: Port, references: References) -> Port {
         self.node(name, Op::References(references), &[from])
+    }
+
+    /// Says that a vector which a node gives is the network's features.
+    pub fn call_features(&mut self, port: Port) {
+        let shape = self.shape(port);
+        assert!(
+            shape.rows == 1 && matches!(shape.dims, Dims::Vector(_)),
+            "features are one vector: {shape:?}"
+        );
+        assert!(matches!(port, Port::Node(_)), "features are computed");
+        let other = |(i, node): (usize, &Node)| node.name == "features" && Port::Node(i) != port;
+        assert!(!self.net.nodes.iter().enumerate().any(other), "another node is called features");
+        self.net.features = Some(port);
     }
 
     /// The network, whose last node gives the logits.

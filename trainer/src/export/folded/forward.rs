@@ -19,6 +19,20 @@ impl FoldedNet {
     /// # Panics
     /// If a length does not match the network's own description.
     pub fn forward(&self, image: &[f32], side: &[f32]) -> Vec<f32> {
+        self.values(image, side).pop().expect("a network has nodes").data
+    }
+
+    /// Features of one image, if the network says which they are.
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn features(&self, image: &[f32], side: &[f32]) -> Option<Vec<f32>> {
+        let Some(Port::Node(at)) = self.features else { return None };
+        Some(self.values(image, side).swap_remove(at).data)
+    }
+
+    /// What every node gives.
+    fn values(&self, image: &[f32], side: &[f32]) -> Vec<Value> {
         assert_eq!(image.len(), self.image.iter().product::<usize>(), "image length");
         assert_eq!(side.len(), self.side, "side vector length");
         let shapes = self.shapes();
@@ -37,7 +51,7 @@ impl FoldedNet {
             assert_eq!(data.len(), shape.count(), "{}", node.name);
             values.push(Value { shape: *shape, data });
         }
-        values.pop().expect("a network has nodes").data
+        values
     }
 
     /// What [`Port::Image`] gives of an image: the image, or one side after the other.
