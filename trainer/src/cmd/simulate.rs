@@ -17,7 +17,8 @@ pub struct SimulateArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// A data set: NAME-mean.npy, NAME-std.npy (uint16 [n, 264, 18], 0.01 g/m2) and NAME.csv
+    /// A data set: NAME-mean.npy, NAME-std.npy (uint16 [n, 264, 18], 0.01 g/m2) and NAME.csv; truth-NAME.csv and
+    /// gauges-NAME.csv say what was really there
     Coils(Common),
     /// A recording: NAME.jsonl as `mosquitto_sub -F %j` writes it, and what chunking must give for it
     Recording {
@@ -34,15 +35,19 @@ enum What {
 
 #[derive(Debug, Args)]
 struct Common {
-    /// How many coils
-    #[arg(long, default_value_t = 100)]
-    count: u64,
-    /// Where the randomness comes from: equal seeds give equal files
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Share of NOK coils, 0 to 1
-    #[arg(long, default_value_t = 0.03)]
-    nok_share: f64,
+    /// What to simulate, as YAML or JSON: customers, inspectors, periods and more (trainer/scenarios has some); the
+    /// options beside it overrule it
+    #[arg(long)]
+    plan: Option<PathBuf>,
+    /// How many coils [default: 100]; a plan's periods keep their proportions
+    #[arg(long)]
+    count: Option<u64>,
+    /// Where the randomness comes from: equal seeds give equal files [default: 1]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Share of NOK coils, 0 to 1 [default: 0.03]
+    #[arg(long)]
+    nok_share: Option<f64>,
     /// The folder to write into; it is made where it is missing
     #[arg(long)]
     out: PathBuf,
@@ -55,9 +60,18 @@ struct Common {
 }
 
 impl Common {
-    fn plan(&self) -> Plan {
-        let Self { count, seed, nok_share, short, .. } = *self;
-        Plan { count, seed, nok_share, short, ..Plan::default() }
+    fn plan(&self) -> Result<Plan, SimulateError> {
+        let mut plan = self.plan.as_deref().map_or_else(|| Ok(Plan::default()), Plan::read)?;
+        if let Some(count) = self.count {
+            plan.resize(count);
+        }
+        if let Some(share) = self.nok_share {
+            plan.nok_share = share;
+            plan.periods.iter_mut().for_each(|period| period.nok_share = None);
+        }
+        plan.seed = self.seed.unwrap_or(plan.seed);
+        plan.short |= self.short;
+        Ok(plan)
     }
 }
 
@@ -65,9 +79,11 @@ impl Common {
 pub fn run(args: &SimulateArgs) -> anyhow::Result<()> {
     type Make = fn(&Plan, &std::path::Path, &str, &dyn Fn(u64)) -> Result<Summary, SimulateError>;
     let (common, plan, make): (_, _, Make) = match &args.what {
-        What::Coils(common) => (common, common.plan(), simulate::coils),
+        What::Coils(common) => (common, common.plan()?, simulate::coils),
         What::Recording { common, no_interleave, no_line_stop } => {
-            let plan = Plan { interleave: !no_interleave, line_stop: !no_line_stop, ..common.plan() };
+            let mut plan = common.plan()?;
+            plan.interleave &= !no_interleave;
+            plan.line_stop &= !no_line_stop;
             (common, plan, simulate::recording)
         }
     };

@@ -1,22 +1,31 @@
 //! One coil, from its plan and index alone.
+//!
+//! Whether it is to be NOK is drawn first, with the share that the plan and the customer give. An OK coil is run with
+//! flaws as they come, anew until the inspector on shift lets it pass. A NOK coil's flaws are made as severe as it takes
+//! to be refused, with a little on top: most refused coils of a line are close to the limit, few are gross.
 
 use coilsight_models::chunk::{Chunked, Position, Readings, Row, Strip};
-use coilsight_models::coil::{CoilId, GAUGES, Order, ToleranceClass};
-use rand::Rng;
-use rand::seq::IndexedRandom;
+use coilsight_models::coil::{CoilId, GAUGES, Order};
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Poisson};
+use rand_distr::{Distribution, Poisson, StandardNormal};
 
+use super::customer::{Customer, nok_chance, ordered};
 use super::flaw::Flaw;
 use super::gauge::Gauges;
-use super::inspector::{complaint, is_nok};
-use super::line::{Setup, run};
+use super::inspector::{Panel, complaint};
+use super::line::{Film, Setup, run};
+use super::period::Place;
 use super::{Plan, ROW_M, Stream, rng};
 
-/// Coils of one product in a row.
-const CAMPAIGN: u64 = 8;
-/// Coils are drawn anew until the inspector says what the plan wants; this often at most.
-const ATTEMPTS: usize = 2000;
+/// A coil is drawn anew this often at most until the inspector says what the plan wants.
+const ATTEMPTS: u32 = 60;
+/// From this attempt on the flaws of a coil that is to pass are halved each time.
+const MILDER_FROM: u32 = 12;
+/// Standard deviation of the logarithm of how far beyond the limit a NOK coil's complaint lies.
+const BEYOND: f64 = 0.4;
+/// Halvings in the search for a severity: to within 2 %.
+const HALVINGS: u32 = 9;
 
 /// A simulated coil.
 #[derive(Debug, Clone)]
@@ -25,6 +34,10 @@ pub struct Coil {
     pub index: u64,
     /// Its name.
     pub id: CoilId,
+    /// The period that it belongs to.
+    pub period: String,
+    /// Who ordered it.
+    pub customer: String,
     /// What was ordered.
     pub order: Order,
     /// Its length, m.
@@ -33,61 +46,135 @@ pub struct Coil {
     pub rows: Vec<[f32; GAUGES]>,
     /// When each row passed, seconds after the coil's start.
     pub seconds: Vec<f64>,
-    /// The inspector's label.
+    /// Who judged it.
+    pub inspector: String,
+    /// The label that the inspector noted.
     pub nok: bool,
-    /// What the inspector saw before any doubt: NOK above about 1.
+    /// Whether it is the opposite of what the inspector meant.
+    pub slip: bool,
+    /// How many inspectors would have refused it.
+    pub refusing: usize,
+    /// What there is to complain about before any doubt: NOK above about 1.
     pub complaint: f64,
     /// What went wrong.
     pub flaws: Vec<Flaw>,
+    /// The gauges that read it.
+    pub gauges: Gauges,
 }
 
-/// Simulates the `index`th coil of a plan.
-///
-/// Whether it is to be NOK is drawn first, with the plan's share. Then coils are run until the inspector agrees, so
-/// that NOK coils are those that this line makes and this inspector refuses, however few they are.
+/// Simulates the `index`th coil of a plan that was checked.
 pub fn coil(plan: &Plan, index: u64) -> Coil {
+    let place = plan.place(index);
     let mut rng = rng(plan.seed, Stream::Coil, index);
-    let wanted_nok = rng.random::<f64>() < plan.nok_share;
+    let (customer, order) = ordered(plan, &place, index);
+    let panel = Panel::draw(plan, index);
+    let wanted_nok = rng.random::<f64>() < nok_chance(plan, &place, customer);
     let length_m = {
         let (shortest, longest) = if plan.short { (500.0, 900.0) } else { (900.0, 2800.0) };
         (rng.random_range(shortest..longest) / ROW_M).round() * ROW_M
     };
     let stop_m = (plan.line_stop && index == 2).then_some(0.5 * length_m);
-    let flaw_count = Poisson::new(plan.flaws_per_coil).expect("checked to be positive");
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        let order = order(plan, index, &mut rng);
-        let flaws: Vec<Flaw> = (0..flaw_count.sample(&mut rng) as usize)
-            .map(|_| Flaw::draw(length_m, order.width_mm(), &mut rng))
-            .collect();
-        let setup = Setup::draw(&order, stop_m, &mut rng);
-        let film = run(&order, length_m, &setup, &flaws, &mut rng);
-        let complaint = complaint(&film, &order);
-        let nok = is_nok(complaint, &mut rng);
-        if nok != wanted_nok && attempt < ATTEMPTS {
-            continue;
-        }
-        let gauges = Gauges::draw(plan.seed, index, film.rows.len(), &mut rng);
-        let rows = gauges.read(&film, order.max_reading(), &mut rng);
-        let id = CoilId::new(format!("{}-{:04}-{index:06}", plan.id_prefix, plan.seed % 10_000));
-        let id = id.expect("the prefix is checked");
-        return Coil { index, id, order, length_m, rows, seconds: film.seconds, nok, complaint, flaws };
+    let line = Passes { plan, place, customer, order, length_m, stop_m };
+    let pass = if wanted_nok { line.refused(&panel, &mut rng) } else { line.accepted(&panel, &mut rng) };
+    let gauges = Gauges::draw(plan.seed, index, &place, pass.film.rows.len(), &mut rng);
+    let rows = gauges.read(&pass.film, order.max_reading(), &mut rng);
+    let id = CoilId::new(format!("{}-{:04}-{index:06}", plan.id_prefix, plan.seed % 10_000));
+    Coil {
+        index,
+        id: id.expect("the prefix is checked"),
+        period: place.period.name.clone(),
+        customer: customer.name.clone(),
+        order,
+        length_m,
+        rows,
+        seconds: pass.film.seconds,
+        inspector: plan.inspectors[panel.on_shift].name.clone(),
+        nok: (panel.factor() * pass.complaint > 1.0) != panel.slip,
+        slip: panel.slip,
+        refusing: panel.refusing(pass.complaint),
+        complaint: pass.complaint,
+        flaws: pass.flaws,
+        gauges,
     }
 }
 
-/// What is ordered: weight and width by campaign, tolerance class coil by coil.
-fn order(plan: &Plan, index: u64, coil: &mut ChaCha8Rng) -> Order {
-    use ToleranceClass::{A, B, C};
-    let mut campaign = rng(plan.seed, Stream::Campaign, index / CAMPAIGN);
-    // Z80, Z100, Z140, Z200, Z275: grams on both sides together.
-    let weights = [(40.0, 1), (50.0, 3), (70.0, 4), (100.0, 3), (137.5, 2)];
-    let (nominal, _) = *weights.choose_weighted(&mut campaign, |w| w.1).expect("weights are positive");
-    let width_mm = f64::from(campaign.random_range(18..=37_u32)) * 50.0;
-    // Car bodies take light coatings, building sheet heavy ones.
-    let classes = if nominal < 60.0 { [(A, 5), (B, 4), (C, 1)] } else { [(A, 2), (B, 4), (C, 4)] };
-    let (class, _) = *classes.choose_weighted(coil, |c| c.1).expect("weights are positive");
-    Order::new(nominal, class, width_mm).expect("within what a line can be asked for")
+/// What passes of one coil through the line have in common.
+struct Passes<'a> {
+    plan: &'a Plan,
+    place: Place<'a>,
+    customer: &'a Customer,
+    order: Order,
+    length_m: f64,
+    stop_m: Option<f64>,
+}
+
+/// One pass.
+struct Pass {
+    film: Film,
+    complaint: f64,
+    flaws: Vec<Flaw>,
+}
+
+impl Passes<'_> {
+    /// A coil that the inspector lets pass.
+    fn accepted(&self, panel: &Panel, rng: &mut ChaCha8Rng) -> Pass {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let milder = 0.5_f64.powi(attempt.max(MILDER_FROM).cast_signed() - MILDER_FROM.cast_signed());
+            let flaws = self.flaws(rng).into_iter().map(|flaw| flaw.times(milder)).collect();
+            let pass = self.pass(flaws, &Setup::draw(&self.order, self.stop_m, rng), rng.random());
+            if panel.factor() * pass.complaint <= 1.0 || attempt == ATTEMPTS {
+                return pass;
+            }
+        }
+    }
+
+    /// A coil that the inspector refuses.
+    fn refused(&self, panel: &Panel, rng: &mut ChaCha8Rng) -> Pass {
+        let beyond = (BEYOND * rng.sample::<f64, _>(StandardNormal).abs()).exp();
+        let wanted = 1.02 * beyond / panel.factor();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let flaws = self.flaws(rng);
+            if flaws.is_empty() && attempt < ATTEMPTS {
+                continue;
+            }
+            let (setup, seed) = (Setup::draw(&self.order, self.stop_m, rng), rng.random());
+            // The same strip every time, so that nothing but severity decides.
+            let times = |octaves: f64| {
+                let flaws = flaws.iter().map(|flaw| flaw.times(octaves.exp2())).collect();
+                self.pass(flaws, &setup, seed)
+            };
+            let (mut low, mut high) = (-7.0, 7.0);
+            let mut severe = times(high);
+            let enough = severe.complaint > wanted;
+            if attempt == ATTEMPTS || (enough && times(low).complaint < wanted) {
+                for _ in 0..HALVINGS {
+                    let middle = 0.5 * (low + high);
+                    let pass = times(middle);
+                    if pass.complaint > wanted { (high, severe) = (middle, pass) } else { low = middle }
+                }
+                return severe;
+            }
+        }
+    }
+
+    fn flaws(&self, rng: &mut ChaCha8Rng) -> Vec<Flaw> {
+        let period = self.place.period;
+        let mean = period.flaws_per_coil.unwrap_or(self.plan.flaws_per_coil);
+        let count = Poisson::new(mean).expect("checked to be positive").sample(rng) as usize;
+        let draw = |_| Flaw::draw(self.length_m, self.order.width_mm(), &period.flaws, rng);
+        (0..count).filter_map(draw).collect()
+    }
+
+    fn pass(&self, flaws: Vec<Flaw>, setup: &Setup, seed: u64) -> Pass {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let film = run(&self.order, self.length_m, setup, &flaws, &mut rng);
+        let complaint = complaint(&film, &self.order, Some(self.customer), &flaws);
+        Pass { film, complaint, flaws }
+    }
 }
 
 impl Coil {

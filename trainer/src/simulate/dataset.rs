@@ -1,17 +1,18 @@
 //! Coils as a data set: `NAME-mean.npy`, `NAME-std.npy` and `NAME.csv`, in order of production.
 //!
 //! Both arrays are `uint16 [n, 264, 18]` in 0.01 g/m2 a side; a mean of 0 says that the gauge gave no reading. The
-//! table has a row per coil: index, id, time of production, label, order data and length.
+//! table has a row per coil: index, id, time of production, label, order data and length. What was really there lies
+//! beside them ([`super::truth`]).
 
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use coilsight_models::coil::{CHUNKS, CoilMatrix, GAUGES};
 use jiff::{SignedDuration, Timestamp};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::table::Table;
+use super::truth::{Told, Truth};
 use super::{Coil, Plan, SimulateError, Summary, coil};
 use crate::data::npy::U16Writer;
 
@@ -28,20 +29,21 @@ pub fn coils(
 ) -> Result<Summary, SimulateError> {
     plan.check(name)?;
     let mut files = Files::create(folder, name, plan.count)?;
-    let mut at = plan.start;
+    let mut before = None;
     for first in (0..plan.count).step_by(BATCH as usize) {
         let indices: Vec<u64> = (first..plan.count.min(first + BATCH)).collect();
-        let batch: Vec<(Entry, CoilMatrix)> = indices
+        let batch: Vec<(Entry, Told, CoilMatrix)> = indices
             .into_par_iter()
             .map(|index| {
                 let coil = coil(plan, index);
-                (Entry::of(&coil), coil.chunked().matrix)
+                (Entry::of(&coil), Told::of(&coil), coil.chunked().matrix)
             })
             .collect();
-        for (mut entry, matrix) in batch {
-            entry.produced_at = whole_seconds(at);
-            at += SignedDuration::from_secs(entry.duration_s);
-            files.push(&entry, &matrix)?;
+        for (mut entry, told, matrix) in batch {
+            let start = plan.starts(&plan.place(entry.index), before)?;
+            entry.produced_at = whole_seconds(start);
+            before = Some((start, start + SignedDuration::from_secs(entry.duration_s)));
+            files.push(&entry, &told, &matrix)?;
         }
         progress(files.summary.coils);
     }
@@ -85,43 +87,46 @@ pub(super) fn whole_seconds(at: Timestamp) -> String {
     format!("{at:.0}")
 }
 
-/// The three files of a set of coils.
+/// The files of a set of coils.
 pub(super) struct Files {
     mean: U16Writer,
     std: U16Writer,
-    table: csv::Writer<BufWriter<File>>,
-    table_path: PathBuf,
+    table: Table,
+    truth: Truth,
     summary: Summary,
 }
 
 impl Files {
     pub(super) fn create(folder: &Path, name: &str, count: u64) -> Result<Self, SimulateError> {
         let shape = [count, CHUNKS as u64, GAUGES as u64];
-        let table_path = folder.join(format!("{name}.csv"));
-        let table = File::create(&table_path)
-            .map_err(|source| SimulateError::Write { path: table_path.clone(), source })?;
         Ok(Self {
+            table: Table::create(folder, name)?,
+            truth: Truth::create(folder, name)?,
             mean: U16Writer::create(&folder.join(format!("{name}-mean.npy")), &shape)?,
             std: U16Writer::create(&folder.join(format!("{name}-std.npy")), &shape)?,
-            table: csv::Writer::from_writer(BufWriter::new(table)),
-            table_path,
             summary: Summary::default(),
         })
     }
 
-    pub(super) fn push(&mut self, entry: &Entry, matrix: &CoilMatrix) -> Result<(), SimulateError> {
+    pub(super) fn push(
+        &mut self,
+        entry: &Entry,
+        told: &Told,
+        matrix: &CoilMatrix,
+    ) -> Result<(), SimulateError> {
         self.mean.push(matrix.mean())?;
         self.std.push(matrix.std())?;
         self.summary.coils += 1;
         self.summary.nok += u64::from(entry.label == "NOK");
-        let wrote = self.table.serialize(entry);
-        wrote.map_err(|source| SimulateError::Table { path: self.table_path.clone(), source })
+        self.truth.push(told)?;
+        self.table.push(entry)
     }
 
-    pub(super) fn finish(mut self) -> Result<Summary, SimulateError> {
+    pub(super) fn finish(self) -> Result<Summary, SimulateError> {
         self.mean.finish()?;
         self.std.finish()?;
-        self.table.flush().map_err(|source| SimulateError::Write { path: self.table_path, source })?;
+        self.truth.finish()?;
+        self.table.finish()?;
         Ok(self.summary)
     }
 }

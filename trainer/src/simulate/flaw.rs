@@ -1,104 +1,16 @@
-//! What goes wrong on a galvanizing line, where on the strip and how badly.
+//! A defect on a coil: where it lies, how bad it is, and what it does there.
 //!
 //! Flaws act where their causes do: on the slot, on the distance, on the pressure, or on the film itself. Most are
 //! slight: severity is drawn with a long tail, and whether a flaw makes a coil NOK is the inspector's business.
 
+use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 
 use coilsight_models::coil::{GAUGES, SIDE_GAUGES};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// What kind of flaw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// A nick in a knife's lip lets out more gas: a thin streak along the strip.
-    ThinStreak,
-    /// Dross in a knife's slot lets out less: a heavy streak.
-    HeavyStreak,
-    /// A buckle comes nearer to one knife and farther from the other: a thin patch, and a heavy one behind it.
-    Buckle,
-    /// Zinc builds up at an edge.
-    HeavyEdge,
-    /// Steel that did not take zinc.
-    BareSpot,
-    /// Dross particles in the film: rough, here heavy and there thin.
-    Dross,
-    /// A knife swings: bands across the strip.
-    Chatter,
-    /// Pressure does not follow the speed around a weld: a thin beginning or end.
-    ThinEnd,
-    /// Pressure jumps; the regulation of weight takes it back slowly.
-    PressureStep,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::ThinStreak,
-        Self::HeavyStreak,
-        Self::Buckle,
-        Self::HeavyEdge,
-        Self::BareSpot,
-        Self::Dross,
-        Self::Chatter,
-        Self::ThinEnd,
-        Self::PressureStep,
-    ];
-
-    /// How often it occurs among flaws, in percent.
-    fn frequency(self) -> u32 {
-        match self {
-            Self::ThinStreak => 16,
-            Self::HeavyStreak | Self::HeavyEdge => 9,
-            Self::Buckle => 15,
-            Self::BareSpot | Self::Dross | Self::ThinEnd => 11,
-            Self::Chatter => 8,
-            Self::PressureStep => 10,
-        }
-    }
-
-    /// Mildest and worst severity: relative change of slot, film or pressure, or mm of distance.
-    fn strengths(self) -> (f64, f64) {
-        match self {
-            Self::ThinStreak => (0.05, 1.1),
-            Self::HeavyStreak => (0.05, 0.6),
-            Self::Buckle => (0.4, 6.0),
-            Self::HeavyEdge => (0.05, 0.8),
-            Self::BareSpot => (0.4, 1.0),
-            Self::Dross => (0.005, 0.25),
-            Self::Chatter => (0.2, 3.5),
-            Self::ThinEnd => (0.1, 1.2),
-            Self::PressureStep => (0.05, 0.9),
-        }
-    }
-
-    /// Shortest and longest extent along the strip, m.
-    fn lengths(self) -> (f64, f64) {
-        match self {
-            Self::ThinStreak | Self::HeavyStreak => (30.0, 900.0),
-            Self::Buckle => (8.0, 120.0),
-            Self::HeavyEdge => (60.0, 1200.0),
-            Self::BareSpot => (0.5, 5.0),
-            Self::Dross => (5.0, 120.0),
-            Self::Chatter => (40.0, 500.0),
-            Self::ThinEnd => (15.0, 110.0),
-            Self::PressureStep => (40.0, 400.0),
-        }
-    }
-
-    /// Narrowest and widest half-width across, mm.
-    fn half_widths(self) -> (f64, f64) {
-        match self {
-            Self::ThinStreak | Self::HeavyStreak => (40.0, 130.0),
-            Self::Buckle => (100.0, 350.0),
-            Self::HeavyEdge => (40.0, 110.0),
-            Self::BareSpot => (40.0, 120.0),
-            Self::Dross => (80.0, 500.0),
-            Self::Chatter | Self::ThinEnd | Self::PressureStep => (0.0, 0.0),
-        }
-    }
-}
+pub use super::kind::Kind;
 
 /// A flaw on a coil.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -115,9 +27,9 @@ pub struct Flaw {
     pub middle_mm: f64,
     /// Its half-width across, mm; 0 where it goes all across.
     pub half_width_mm: f64,
-    /// How bad: relative change of slot, film or pressure, or mm of distance.
-    pub strength: f64,
-    /// Wavelength of what repeats, m.
+    /// How bad, from the mildest of its kind (0) to the worst (1).
+    pub severity: f64,
+    /// Distance between repetitions, m.
     pub period_m: f64,
 }
 
@@ -141,33 +53,67 @@ impl Effect {
 }
 
 impl Flaw {
-    /// Draws a flaw for a coil of this length and width.
-    pub fn draw(length_m: f64, width_mm: f64, rng: &mut ChaCha8Rng) -> Self {
-        let mut ticket = rng.random_range(0..Kind::ALL.iter().map(|k| k.frequency()).sum::<u32>());
-        let mut kind = Kind::ALL[0];
-        for candidate in Kind::ALL {
-            kind = candidate;
-            if ticket < candidate.frequency() {
-                break;
-            }
-            ticket -= candidate.frequency();
-        }
-        let side = rng.random_range(0..2);
-        let extent = log_uniform(kind.lengths(), rng).min(0.9 * length_m);
-        let (at_drive_side, at_start): (bool, bool) = (rng.random(), rng.random());
-        let edge = if at_drive_side { 0.5 } else { -0.5 };
-        let (from_m, middle_mm) = match kind {
-            Kind::ThinEnd if at_start => (0.0, 0.0),
-            Kind::ThinEnd => (length_m - extent, 0.0),
-            Kind::HeavyEdge => (rng.random_range(0.0..length_m - extent), edge * width_mm),
-            _ => (rng.random_range(0.0..length_m - extent), width_mm * (rng.random_range(0.0..0.96) - 0.48)),
+    /// Draws a flaw for a coil of this length and width. `rates` multiply the usual frequencies; a kind that usually
+    /// does not occur comes with its rate in percent. `None` where no kind has a rate.
+    pub fn draw(
+        length_m: f64,
+        width_mm: f64,
+        rates: &BTreeMap<Kind, f64>,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Self> {
+        let rate = |kind: Kind| {
+            let usual = kind.profile().frequency;
+            rates.get(&kind).map_or(usual, |factor| factor * if usual > 0.0 { usual } else { 1.0 })
         };
-        let (mildest, worst) = kind.strengths();
-        let strength = mildest + (worst - mildest) * rng.random::<f64>().powf(2.2);
-        let (narrowest, widest) = kind.half_widths();
-        let half_width_mm = narrowest + (widest - narrowest) * rng.random::<f64>();
-        let period_m = rng.random_range(6.0..45.0);
-        Self { kind, side, from_m, to_m: from_m + extent, middle_mm, half_width_mm, strength, period_m }
+        let mut ticket = rng.random::<f64>() * Kind::ALL.into_iter().map(rate).sum::<f64>();
+        let kind = Kind::ALL.into_iter().filter(|&kind| rate(kind) > 0.0).find(|&kind| {
+            ticket -= rate(kind);
+            ticket < 0.0
+        })?;
+        Some(Self::of(kind, length_m, width_mm, rng))
+    }
+
+    /// Draws a flaw of one kind.
+    pub fn of(kind: Kind, length_m: f64, width_mm: f64, rng: &mut ChaCha8Rng) -> Self {
+        let profile = kind.profile();
+        let extent = log_uniform(profile.length_m, rng).min(0.9 * length_m);
+        let side = rng.random_range(0..2);
+        let (at_drive_side, at_head): (bool, bool) = (rng.random(), rng.random());
+        let anywhere_m = rng.random_range(0.0..length_m - extent);
+        let from_m = match kind {
+            Kind::WeldTransient if at_head => 0.0,
+            Kind::WeldTransient => length_m - extent,
+            _ => anywhere_m,
+        };
+        let across = rng.random_range(-0.48..0.48);
+        let middle_mm = match kind {
+            Kind::EdgeOvercoat => width_mm * if at_drive_side { 0.5 } else { -0.5 },
+            _ if profile.half_width_mm.1 == 0.0 => 0.0,
+            _ => width_mm * across,
+        };
+        let (narrowest, widest) = profile.half_width_mm;
+        Self {
+            kind,
+            side,
+            from_m,
+            to_m: from_m + extent,
+            middle_mm,
+            half_width_mm: narrowest + (widest - narrowest) * rng.random::<f64>(),
+            severity: rng.random::<f64>().powf(2.2),
+            period_m: log_uniform(profile.period_m, rng),
+        }
+    }
+
+    /// Relative change of slot, film or pressure, or mm of distance.
+    pub fn strength(&self) -> f64 {
+        let (mildest, worst) = self.kind.profile().strength;
+        mildest + (worst - mildest) * self.severity
+    }
+
+    /// The same flaw, so many times as severe, at most the worst of its kind.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self { severity: (factor * self.severity).clamp(0.0, 1.0), ..self }
     }
 
     /// Adds what the flaw does to the row at `at_m`; `places_mm` are the gauges' places from the centre line.
@@ -175,53 +121,94 @@ impl Flaw {
         if !(self.from_m..self.to_m).contains(&at_m) {
             return;
         }
-        let along = self.along(at_m);
         let own = self.side * SIDE_GAUGES;
-        let strength = self.strength * along;
+        let other = SIDE_GAUGES - own;
+        let strength = self.strength() * self.along(at_m);
+        let turns = (at_m - self.from_m) / self.period_m;
         match self.kind {
-            Kind::ThinStreak => self.across(places_mm, |g, w| row.slot[own + g] *= 1.0 + strength * w),
-            Kind::HeavyStreak => self.across(places_mm, |g, w| row.slot[own + g] *= 1.0 - strength * w),
-            Kind::Buckle => self.across(places_mm, |g, w| {
+            Kind::KnifeNick => self.across(places_mm, 0.0, |g, w| row.slot[own + g] *= 1.0 + strength * w),
+            Kind::CloggedNozzle => {
+                self.across(places_mm, 0.0, |g, w| row.slot[own + g] *= 1.0 - strength * w);
+            }
+            Kind::Flutter => self.across(places_mm, 0.0, |g, w| {
                 row.shift_mm[own + g] -= strength * w;
-                row.shift_mm[SIDE_GAUGES - own + g] += strength * w;
+                row.shift_mm[other + g] += strength * w;
             }),
-            Kind::HeavyEdge => self.across(places_mm, |g, w| {
+            Kind::EdgeOvercoat => self.across(places_mm, 0.0, |g, w| {
                 row.film[g] *= 1.0 + strength * w;
                 row.film[SIDE_GAUGES + g] *= 1.0 + strength * w;
             }),
-            Kind::BareSpot => self.across(places_mm, |g, w| row.film[own + g] *= 1.0 - strength * w),
-            Kind::Dross => self.across(places_mm, |g, w| {
-                if rng.random::<f64>() < strength * w {
-                    row.film[own + g] *= 1.0 + rng.random_range(-0.45..0.75);
+            Kind::BareSpot => self.across(places_mm, 0.0, |g, w| row.film[own + g] *= 1.0 - strength * w),
+            // As long as a row: that is as fine as rows can tell.
+            Kind::RollMark if turns.fract() * self.period_m < 0.5 => {
+                self.across(places_mm, 0.0, |g, w| row.film[own + g] *= 1.0 - strength * w);
+            }
+            Kind::RollMark => (),
+            Kind::Dross => self.across(places_mm, 0.0, |g, w| {
+                // Both are drawn at any severity: nothing else on the strip may change with it.
+                let (ticket, change) = (rng.random::<f64>(), rng.random_range(-0.45..0.75));
+                if ticket < strength * w {
+                    row.film[own + g] *= 1.0 + change;
                 }
             }),
             Kind::Chatter => {
-                let swing = strength * (TAU * (at_m - self.from_m) / self.period_m).sin();
+                let swing = strength * (TAU * turns).sin();
                 row.shift_mm[own..own + SIDE_GAUGES].iter_mut().for_each(|shift| *shift += swing);
             }
-            Kind::ThinEnd => row.pressure.iter_mut().for_each(|p| *p *= 1.0 + strength),
+            Kind::SagLines => {
+                for (g, place) in places_mm.iter().enumerate() {
+                    // Waves slant by one length in 800 mm.
+                    row.film[own + g] *= 1.0 + strength * (TAU * (turns + place / 800.0)).sin();
+                }
+            }
+            Kind::CheckMark => {
+                // A zigzag of 250 mm to either side, thin, with a heavy rim.
+                let shift = 250.0 * (4.0 * (turns.fract() - 0.5).abs() - 1.0);
+                self.across(places_mm, shift, |g, w| row.film[own + g] *= 1.0 - strength * w);
+                let rim = shift + 1.5 * self.half_width_mm;
+                self.across(places_mm, rim, |g, w| row.film[own + g] *= 1.0 + 0.7 * strength * w);
+            }
+            Kind::OneSided => {
+                for g in 0..SIDE_GAUGES {
+                    row.shift_mm[own + g] -= strength;
+                    row.shift_mm[other + g] += strength;
+                }
+            }
+            Kind::WeldTransient => row.pressure.iter_mut().for_each(|p| *p *= 1.0 + strength),
             Kind::PressureStep => row.pressure[self.side] *= 1.0 + strength,
         }
+    }
+
+    /// Whether a place (m along, mm across) of a side (0 top, 1 bottom) belongs to it.
+    pub fn covers(&self, at_m: f64, place_mm: f64, side: usize) -> bool {
+        let sides = match self.kind {
+            Kind::EdgeOvercoat | Kind::Flutter | Kind::OneSided | Kind::WeldTransient => true,
+            _ => side == self.side,
+        };
+        let reach_mm = 2.0 * self.half_width_mm + if self.kind == Kind::CheckMark { 250.0 } else { 0.0 };
+        let across = self.half_width_mm == 0.0 || (place_mm - self.middle_mm).abs() < reach_mm;
+        sides && across && (self.from_m..self.to_m).contains(&at_m)
     }
 
     /// Its profile along the strip, 0 to 1.
     fn along(&self, at_m: f64) -> f64 {
         let into = (at_m - self.from_m) / (self.to_m - self.from_m);
         match self.kind {
-            Kind::Buckle | Kind::Dross => (TAU / 2.0 * into).sin(),
+            Kind::Flutter | Kind::Dross => (TAU / 2.0 * into).sin(),
             // Worst at the weld, which is at the coil's beginning or end.
-            Kind::ThinEnd if self.from_m > 0.0 => into * into,
-            Kind::ThinEnd => (1.0 - into).powi(2),
-            Kind::BareSpot | Kind::PressureStep => 1.0,
+            Kind::WeldTransient if self.from_m > 0.0 => into * into,
+            Kind::WeldTransient => (1.0 - into).powi(2),
+            Kind::BareSpot | Kind::PressureStep | Kind::RollMark => 1.0,
             // Comes and goes over ten metres.
             _ => ((at_m - self.from_m).min(self.to_m - at_m) / 10.0).clamp(0.0, 1.0),
         }
     }
 
-    /// Calls `act` with each gauge of a side that the flaw reaches and how much of it is there, 0 to 1.
-    fn across(&self, places_mm: &[f64; SIDE_GAUGES], mut act: impl FnMut(usize, f64)) {
+    /// Calls `act` with each gauge of a side that the flaw, shifted across by so many mm, reaches and how much of it
+    /// is there, 0 to 1.
+    fn across(&self, places_mm: &[f64; SIDE_GAUGES], shift_mm: f64, mut act: impl FnMut(usize, f64)) {
         for (g, place) in places_mm.iter().enumerate() {
-            let weight = (-0.5 * ((place - self.middle_mm) / self.half_width_mm).powi(2)).exp();
+            let weight = (-0.5 * ((place - self.middle_mm - shift_mm) / self.half_width_mm).powi(2)).exp();
             if weight > 0.01 {
                 act(g, weight);
             }

@@ -76,14 +76,14 @@ impl Setup {
             speed: 2.5 + normal(0.12).clamp(-0.4, 0.4),
             // Light coatings need the knives close, heavy ones let them stand off.
             distance_mm: (6.0 + 0.07 * order.nominal_g_m2()).clamp(7.5, 16.0) + normal(0.4).clamp(-1.0, 1.0),
-            margin: 1.06 + normal(0.012),
-            bow_mm: normal(0.8),
-            s_bow_mm: normal(0.15),
-            skew_mm: [normal(0.18), normal(0.18)],
-            edge: [0.08 * normal(0.5).exp(), 0.08 * normal(0.5).exp()],
+            margin: 1.09 + normal(0.018),
+            bow_mm: normal(0.35),
+            s_bow_mm: normal(0.1),
+            skew_mm: [normal(0.12), normal(0.12)],
+            edge: [0.06 * normal(0.5).exp(), 0.06 * normal(0.5).exp()],
             vibration: (0.08 * normal(0.6).exp(), 2.5 * normal(0.3).exp(), normal(0.5).clamp(-1.0, 1.0)),
-            first_error: [normal(0.05), normal(0.05)],
-            feed_forward: (1.0 + normal(0.12), 8.0 * normal(0.3).exp()),
+            first_error: [normal(0.02), normal(0.02)],
+            feed_forward: (1.0 + normal(0.07), 8.0 * normal(0.3).exp()),
             control: (delay_m, 0.6 * normal(0.25).exp().min(1.9) / delay_m),
             stop_m,
         }
@@ -208,8 +208,8 @@ impl<'a> Knives<'a> {
             aim_g_m2,
             full_pressure: pressure_kpa(aim_g_m2, setup.speed, setup.distance_mm),
             regulation: setup.first_error.map(|e| Regulation::new(e, setup.control)),
-            drift_mm: Wander::new(0.3, 150.0, rng),
-            bow_mm: Wander::new(0.2, 200.0, rng),
+            drift_mm: Wander::new(0.1, 150.0, rng),
+            bow_mm: Wander::new(0.1, 200.0, rng),
             texture: (0..GAUGES).map(|_| Wander::new(0.008, 3.0, rng)).collect(),
         }
     }

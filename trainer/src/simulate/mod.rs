@@ -9,11 +9,14 @@
 //! |---|---|---|
 //! | [`wiping`] | coating weight from speed, pressure, distance and slot | Thornton & Graff 1976, Tuck 1983, Ellen & Tu 1984, Elsaadawy et al. 2007 |
 //! | [`mod@line`] | speed, pressure and shape along a coil; the regulation of weight | common practice; plain integral control over a transport delay |
-//! | [`flaw`] | what goes wrong, where and how badly | the usual catalogue of galvanizing defects |
-//! | [`gauge`] | what is measured of it: noise, calibration, gaps | X-ray fluorescence gauges' counting noise |
-//! | [`inspector`] | OK or NOK, as an inspector rules | minimum at a single spot as in EN 10346, stricter and laxer by customer |
+//! | [`kind`] | the kinds of defect, a table | a line's catalogue of defects and papers, named there |
+//! | [`flaw`] | what goes wrong on a coil, where and how badly | |
+//! | [`gauge`] | what is measured of it: noise, calibration, ageing, gaps | X-ray fluorescence gauges' counting noise |
+//! | [`customer`], [`period`] | who orders what, and what changes from one period to the next | |
+//! | [`inspector`] | OK or NOK, as inspectors rule | minimum at a single spot as in EN 10346, stricter and laxer by customer |
+//! | [`plan`] | what to simulate, as a file, with limits | `trainer/scenarios` |
 //! | [`mod@coil`] | one coil, from its seed | |
-//! | [`dataset`], [`mod@recording`] | files of them | plant interface |
+//! | [`dataset`], [`truth`], [`mod@recording`] | files of them, and what was really there | plant interface |
 //!
 //! Figures are round ones for a line of this kind; none was fitted to a plant's data. Full references:
 //! - J. A. Thornton, H. F. Graff, An analytical description of the jet finishing process for hot-dip metallic coatings
@@ -24,13 +27,19 @@
 //!   Materials Transactions B 38 (2007).
 
 pub mod coil;
+pub mod customer;
 pub mod dataset;
+mod error;
 pub mod flaw;
 pub mod gauge;
 pub mod inspector;
+pub mod kind;
 pub mod line;
-mod plan;
+pub mod period;
+pub mod plan;
 pub mod recording;
+mod table;
+pub mod truth;
 pub mod wiping;
 
 #[cfg(test)]
@@ -38,7 +47,8 @@ mod tests;
 
 pub use coil::{Coil, coil};
 pub use dataset::coils;
-pub use plan::{Plan, SimulateError, Summary};
+pub use error::SimulateError;
+pub use plan::{Plan, Summary};
 pub use recording::recording;
 
 use rand::SeedableRng;
@@ -58,6 +68,8 @@ enum Stream {
     Gauges = 3,
     /// Who tells the appliance what, and when.
     Feedback = 4,
+    /// What inspectors make of a coil.
+    Inspectors = 5,
 }
 
 /// Randomness for one purpose and one index, whatever was drawn before and on whatever thread.

@@ -1,22 +1,29 @@
-//! What to simulate, and what came of it.
+//! What to simulate, and what came of it. A plan is a YAML or JSON file; ready ones are in `trainer/scenarios`.
 
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use crate::data::npy::NpyError;
+use super::SimulateError;
+use super::customer::{self, Customer};
+use super::inspector::{self, Inspector};
+use super::period::{Period, Place};
+
+mod check;
 
 /// The most coils of one run.
 pub const MAX_COILS: u64 = 100_000;
+/// The longest plan.
+pub const MAX_PLAN_BYTES: u64 = 1 << 20;
 
 /// What to simulate. Equal plans give equal bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plan {
-    /// How many coils.
+    /// How many coils; where there are periods, theirs together.
     pub count: u64,
     /// Where the randomness comes from.
     pub seed: u64,
@@ -32,8 +39,48 @@ pub struct Plan {
     pub line_stop: bool,
     /// When the first coil starts.
     pub start: Timestamp,
+    /// At least so many minutes from one coil's start to the next; 0 makes them one after the other.
+    pub minutes_per_coil: f64,
     /// What coil ids begin with.
     pub id_prefix: String,
+    /// Coils of one order in a row.
+    pub campaign: u64,
+    /// Who orders.
+    pub customers: Vec<Customer>,
+    /// Who judges, one shift after the other.
+    pub inspectors: Vec<Inspector>,
+    /// What is told to the appliance of it.
+    pub feedback: FeedbackPlan,
+    /// What changes over time; without periods, nothing does.
+    pub periods: Vec<Period>,
+}
+
+/// What inspectors and operators tell the appliance, in recordings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FeedbackPlan {
+    /// The share of coils labelled NOK of which the inspector tells.
+    pub of_nok: f64,
+    /// The share of coils labelled OK of which the inspector tells.
+    pub of_ok: f64,
+    /// Operators who say NOK to whatever they are asked about.
+    pub nok_to_everything: Vec<Operator>,
+}
+
+/// An operator who tells of coils without having looked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// What the operator is called.
+    pub name: String,
+    /// The share of all coils that the operator tells of.
+    pub share: f64,
+}
+
+impl Default for FeedbackPlan {
+    fn default() -> Self {
+        Self { of_nok: 1.0, of_ok: 0.4, nok_to_everything: Vec::new() }
+    }
 }
 
 impl Default for Plan {
@@ -48,7 +95,13 @@ impl Default for Plan {
             line_stop: true,
             // A Monday, at the start of the early shift: 2026-03-02T06:00:00Z.
             start: Timestamp::constant(1_772_431_200, 0),
+            minutes_per_coil: 0.0,
             id_prefix: "SIM".to_owned(),
+            campaign: 8,
+            customers: customer::usual(),
+            inspectors: inspector::usual(),
+            feedback: FeedbackPlan::default(),
+            periods: Vec::new(),
         }
     }
 }
@@ -62,73 +115,65 @@ pub struct Summary {
     pub nok: u64,
 }
 
-/// Why nothing could be simulated.
-#[derive(Debug, Error)]
-pub enum SimulateError {
-    /// Too few or too many coils.
-    #[error("between 1 and {MAX_COILS} coils can be simulated at once, not {0}")]
-    Count(u64),
-    /// The share of NOK coils is no share.
-    #[error("the share of NOK coils must lie between 0 and 1, not {0}")]
-    NokShare(f64),
-    /// More or fewer flaws than the model is meant for.
-    #[error("flaws per coil must lie between 0.05 and 10, not {0}: NOK coils need some, OK coils bear few")]
-    Flaws(f64),
-    /// Coil ids would break the plant interface's rule.
-    #[error("coil ids cannot begin with {prefix:?}; use up to 32 letters, digits, '-' or '_'")]
-    IdPrefix {
-        /// What was given.
-        prefix: String,
-    },
-    /// The name of the files would lead elsewhere.
-    #[error("{name:?} is no plain file name; use letters, digits, '-', '_' and '.'")]
-    Name {
-        /// What was given.
-        name: String,
-    },
-    /// A file cannot be written.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A table cannot be written.
-    #[error("cannot write {}", path.display())]
-    Table {
-        /// Which file.
-        path: PathBuf,
-        /// What the writer said.
-        source: csv::Error,
-    },
-    /// A matrix file cannot be written.
-    #[error("cannot write the matrices")]
-    Matrix(#[from] NpyError),
-}
-
 impl Plan {
-    /// Whether it can be carried out, under files called `name`.
-    pub(super) fn check(&self, name: &str) -> Result<(), SimulateError> {
-        if !(1..=MAX_COILS).contains(&self.count) {
-            return Err(SimulateError::Count(self.count));
+    /// Reads a plan file.
+    pub fn read(path: &Path) -> Result<Self, SimulateError> {
+        let fail = |source| SimulateError::Read { path: path.to_owned(), source };
+        let mut text = String::new();
+        let file = File::open(path).map_err(fail)?;
+        file.take(MAX_PLAN_BYTES + 1).read_to_string(&mut text).map_err(fail)?;
+        if text.len() as u64 > MAX_PLAN_BYTES {
+            return Err(SimulateError::PlanSize { path: path.to_owned() });
         }
-        if !(0.0..=1.0).contains(&self.nok_share) {
-            return Err(SimulateError::NokShare(self.nok_share));
+        Self::parse(&text)
+    }
+
+    /// Reads YAML or JSON text (which is YAML).
+    pub fn parse(text: &str) -> Result<Self, SimulateError> {
+        let source = config::File::from_str(text, config::FileFormat::Yaml);
+        let settings = config::Config::builder().add_source(source).build().map_err(SimulateError::Plan)?;
+        let counted = settings.get::<config::Value>("count").is_ok();
+        let mut plan: Self = settings.try_deserialize().map_err(SimulateError::Plan)?;
+        if !plan.periods.is_empty() {
+            let coils = plan.periods.iter().fold(0_u64, |sum, period| sum.saturating_add(period.coils));
+            if counted && plan.count != coils {
+                return Err(SimulateError::CountOfPeriods { count: plan.count, periods: coils });
+            }
+            plan.count = coils;
         }
-        if !(0.05..=10.0).contains(&self.flaws_per_coil) {
-            return Err(SimulateError::Flaws(self.flaws_per_coil));
+        plan.check("plan")?;
+        Ok(plan)
+    }
+
+    /// Makes it a plan of so many coils; periods keep their proportions, a coil each at least.
+    pub fn resize(&mut self, count: u64) {
+        let share = count as f64 / self.count.max(1) as f64;
+        self.count = count;
+        if count == 0 {
+            return;
         }
-        let plain = |text: &str, also: &str| {
-            let fine = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c) || also.contains(c);
-            !text.is_empty() && text.chars().all(fine)
-        };
-        if !plain(&self.id_prefix, "") || self.id_prefix.len() > 32 {
-            return Err(SimulateError::IdPrefix { prefix: self.id_prefix.clone() });
+        let (mut left, last) = (count, self.periods.len().saturating_sub(1));
+        for (n, period) in self.periods.iter_mut().enumerate() {
+            let coils = if n == last { left } else { (period.coils as f64 * share).round() as u64 };
+            period.coils = coils.clamp(1, left.max(1));
+            left -= left.min(period.coils);
         }
-        if !plain(name, ".") || name.starts_with('.') {
-            return Err(SimulateError::Name { name: name.to_owned() });
+        self.count = self.periods.iter().map(|period| period.coils).sum::<u64>().max(count);
+    }
+
+    /// When a coil starts, from when the one before it started and ended.
+    pub(super) fn starts(
+        &self,
+        place: &Place<'_>,
+        before: Option<(Timestamp, Timestamp)>,
+    ) -> Result<Timestamp, SimulateError> {
+        let Some((started, ended)) = before else { return Ok(place.period.start.unwrap_or(self.start)) };
+        match place.period.start.filter(|_| place.first) {
+            Some(start) if start < ended => {
+                Err(SimulateError::PeriodStart { period: place.period.name.clone(), start, until: ended })
+            }
+            Some(start) => Ok(start),
+            None => Ok(ended.max(started + SignedDuration::from_secs_f64(60.0 * self.minutes_per_coil))),
         }
-        Ok(())
     }
 }

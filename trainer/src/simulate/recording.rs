@@ -1,6 +1,6 @@
 //! Coils as a recording of the line's MQTT messages, one JSON object a line, as `mosquitto_sub -F %j` writes them.
 //!
-//! Beside `NAME.jsonl` lie `NAME.csv` and the matrices that chunking must give, in a data set's format.
+//! Beside `NAME.jsonl` lie `NAME.csv`, the matrices that chunking must give, and the truth, in a data set's format.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -12,6 +12,8 @@ use rand::Rng;
 use serde::Serialize;
 
 use super::dataset::{Entry, Files, whole_seconds};
+use super::plan::FeedbackPlan;
+use super::truth::Told;
 use super::{Coil, Plan, ROW_M, SimulateError, Stream, Summary, coil, rng};
 
 /// Rows in a gauge message (plant interface).
@@ -58,7 +60,7 @@ struct End<'a> {
 struct Feedback<'a> {
     coil_id: &'a str,
     label: &'static str,
-    operator: String,
+    operator: &'a str,
     at: String,
 }
 
@@ -84,14 +86,15 @@ pub fn recording(
     let mut files = Files::create(folder, name, plan.count)?;
     // Messages whose time has not come: what a coil leaves behind for its successor's time, and feedback.
     let mut waiting: Vec<Message> = Vec::new();
-    let mut start = plan.start;
+    let mut before = None;
     for index in 0..plan.count {
         let coil = coil(plan, index);
+        let start = plan.starts(&plan.place(index), before)?;
         let end = start + SignedDuration::from_secs(coil.duration_s().ceil() as i64);
         let last = index + 1 == plan.count;
         waiting.extend(messages(&coil, start, end, plan.interleave && !last));
         waiting.extend(feedback(plan, &coil, end));
-        // Everything before the next coil's start is complete now.
+        // Everything before the next coil's start is complete now: it starts then or later.
         waiting.sort_by_key(|m| m.at);
         let due = if last { waiting.len() } else { waiting.partition_point(|m| m.at < end) };
         for message in waiting.drain(..due) {
@@ -99,9 +102,9 @@ pub fn recording(
         }
         let mut entry = Entry::of(&coil);
         entry.produced_at = whole_seconds(start);
-        files.push(&entry, &coil.chunked().matrix)?;
+        files.push(&entry, &Told::of(&coil), &coil.chunked().matrix)?;
         progress(index + 1);
-        start = end;
+        before = Some((start, end));
     }
     out.flush().map_err(fail)?;
     files.finish()
@@ -159,20 +162,27 @@ fn batch<'a>(coil_id: &'a str, first: usize, rows: &[[f32; 2 * SIDE_GAUGES]]) ->
     Batch { coil_id, position_m, top: side(0), bottom: side(SIDE_GAUGES) }
 }
 
-/// An inspector looks at every coil that is NOK and at some that are not, minutes to an hour later.
-fn feedback(plan: &Plan, coil: &Coil, end: Timestamp) -> Option<Message> {
+/// Inspectors tell of coils that they labelled, and operators of any, minutes to an hour later.
+fn feedback(plan: &Plan, coil: &Coil, end: Timestamp) -> Vec<Message> {
     let mut rng = rng(plan.seed, Stream::Feedback, coil.index);
-    if !coil.nok && rng.random::<f64>() > 0.4 {
-        return None;
+    let FeedbackPlan { of_nok, of_ok, nok_to_everything } = &plan.feedback;
+    let inspector = (&coil.inspector, if coil.nok { *of_nok } else { *of_ok }, coil.nok);
+    let operators = nok_to_everything.iter().map(|o| (&o.name, o.share, true));
+    let mut told = Vec::new();
+    for (operator, share, nok) in std::iter::once(inspector).chain(operators) {
+        let at = end + SignedDuration::from_secs(rng.random_range(300..3600));
+        if rng.random::<f64>() >= share {
+            continue;
+        }
+        let payload = json(&Feedback {
+            coil_id: coil.id.as_str(),
+            label: if nok { "NOK" } else { "OK" },
+            operator,
+            at: whole_seconds(at),
+        });
+        told.push(Message { at, topic: "feedback", payload });
     }
-    let at = end + SignedDuration::from_secs(rng.random_range(300..3600));
-    let payload = json(&Feedback {
-        coil_id: coil.id.as_str(),
-        label: if coil.nok { "NOK" } else { "OK" },
-        operator: format!("inspector-{}", rng.random_range(1..=3)),
-        at: whole_seconds(at),
-    });
-    Some(Message { at, topic: "feedback", payload })
+    told
 }
 
 fn json<T: Serialize>(value: &T) -> String {

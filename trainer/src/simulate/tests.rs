@@ -16,6 +16,10 @@ use super::line::{Film, Setup, run};
 use super::*;
 use crate::data::npy::read_u16;
 
+mod judged;
+mod moments;
+mod plans;
+
 fn short(count: u64, seed: u64) -> Plan {
     Plan { count, seed, short: true, ..Plan::default() }
 }
@@ -37,6 +41,9 @@ fn film(setup: &Setup, flaws: &[Flaw]) -> Film {
     run(&ordered(ToleranceClass::B), 600.0, setup, flaws, &mut rng(7, Stream::Coil, 1))
 }
 
+/// What a data set is made of.
+const FILES: [&str; 5] = ["NAME-mean.npy", "NAME-std.npy", "NAME.csv", "truth-NAME.csv", "gauges-NAME.csv"];
+
 /// Every column.
 const ALL: [usize; GAUGES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17];
 
@@ -48,9 +55,11 @@ fn mean(film: &Film, from_m: f64, to_m: f64, columns: &[usize]) -> f64 {
 }
 
 fn flaw(kind: Kind, strength: f64) -> Flaw {
-    let (middle_mm, half_width_mm) = if kind == Kind::HeavyEdge { (650.0, 90.0) } else { (0.0, 90.0) };
-    let (from_m, to_m) = if kind == Kind::ThinEnd { (0.0, 100.0) } else { (200.0, 300.0) };
-    Flaw { kind, side: 0, from_m, to_m, middle_mm, half_width_mm, strength, period_m: 20.0 }
+    let (middle_mm, half_width_mm) = if kind == Kind::EdgeOvercoat { (650.0, 90.0) } else { (0.0, 90.0) };
+    let (from_m, to_m) = if kind == Kind::WeldTransient { (0.0, 100.0) } else { (200.0, 300.0) };
+    let (mildest, worst) = kind.profile().strength;
+    let severity = (strength - mildest) / (worst - mildest);
+    Flaw { kind, side: 0, from_m, to_m, middle_mm, half_width_mm, severity, period_m: 20.0 }
 }
 
 #[test]
@@ -58,7 +67,7 @@ fn a_calm_line_meets_its_aim() {
     let film = film(&calm(), &[]);
     let w = mean(&film, 50.0, 550.0, &ALL);
     assert!((w / (1.06 * 70.0) - 1.0).abs() < 0.02, "{w}");
-    assert!(complaint(&film, &ordered(ToleranceClass::A)) < 0.05);
+    assert!(complaint(&film, &ordered(ToleranceClass::A), None, &[]) < 0.05);
 }
 
 #[test]
@@ -83,16 +92,18 @@ fn flaws_do_what_their_causes_do() {
     let sound = film(&calm, &[]);
     // Where it is, in the middle of its extent, against the same strip without it.
     let change = |kind, strength, columns: &[usize]| {
-        let (from, to) = if kind == Kind::ThinEnd { (2.0, 12.0) } else { (240.0, 260.0) };
+        let (from, to) = if kind == Kind::WeldTransient { (2.0, 12.0) } else { (240.0, 260.0) };
         let flawed = film(&calm, &[flaw(kind, strength)]);
         mean(&flawed, from, to, columns) / mean(&sound, from, to, columns) - 1.0
     };
-    assert!(change(Kind::ThinStreak, 0.8, &[4]) < -0.15);
-    assert!(change(Kind::HeavyStreak, 0.4, &[4]) > 0.15);
-    assert!(change(Kind::Buckle, 4.0, &[4]) < -0.2 && change(Kind::Buckle, 4.0, &[13]) > 0.2);
-    assert!(change(Kind::HeavyEdge, 0.5, &[8]) > 0.2 && change(Kind::HeavyEdge, 0.5, &[0]).abs() < 0.03);
+    assert!(change(Kind::KnifeNick, 0.8, &[4]) < -0.15);
+    assert!(change(Kind::CloggedNozzle, 0.4, &[4]) > 0.15);
+    assert!(change(Kind::Flutter, 4.0, &[4]) < -0.2 && change(Kind::Flutter, 4.0, &[13]) > 0.2);
+    assert!(
+        change(Kind::EdgeOvercoat, 0.5, &[8]) > 0.2 && change(Kind::EdgeOvercoat, 0.5, &[0]).abs() < 0.03
+    );
     assert!(change(Kind::BareSpot, 0.95, &[4]) < -0.9 && change(Kind::BareSpot, 0.95, &[0]).abs() < 0.03);
-    assert!(change(Kind::ThinEnd, 1.0, &ALL) < -0.15);
+    assert!(change(Kind::WeldTransient, 1.0, &ALL) < -0.15);
     assert!(change(Kind::PressureStep, 0.6, &ALL[..9]) < -0.1);
     assert!(change(Kind::PressureStep, 0.6, &ALL[9..]).abs() < 0.03);
     let spread = |f: &Film| {
@@ -107,10 +118,10 @@ fn flaws_do_what_their_causes_do() {
 #[test]
 fn strict_customers_complain_more() {
     for (kind, strength) in
-        [(Kind::ThinStreak, 0.9), (Kind::HeavyEdge, 0.8), (Kind::BareSpot, 0.9), (Kind::PressureStep, 0.8)]
+        [(Kind::KnifeNick, 0.9), (Kind::EdgeOvercoat, 0.8), (Kind::BareSpot, 0.9), (Kind::PressureStep, 0.8)]
     {
         let film = film(&calm(), &[flaw(kind, strength)]);
-        let by_class = ToleranceClass::ALL.map(|class| complaint(&film, &ordered(class)));
+        let by_class = ToleranceClass::ALL.map(|class| complaint(&film, &ordered(class), None, &[]));
         assert!(by_class[0] > by_class[1] && by_class[1] >= by_class[2], "{kind:?} {by_class:?}");
         assert!(by_class[0] > 0.2, "{kind:?} {by_class:?}");
     }
@@ -126,8 +137,8 @@ fn labels_come_in_the_share_asked_for_and_strict_classes_have_more() {
         let class: &mut (f64, f64) = by_class.entry(coil.order.tolerance_class()).or_default();
         class.0 += f64::from(u8::from(coil.nok));
         class.1 += 1.0;
-        // Inspectors differ by 15 %: four standard deviations are seen hardly ever.
-        assert!(if coil.nok { coil.complaint > 0.5 } else { coil.complaint < 1.9 }, "{}", coil.complaint);
+        // Inspectors differ by 20 %: four standard deviations are seen hardly ever.
+        assert!(if coil.nok { coil.complaint > 0.4 } else { coil.complaint < 2.6 }, "{}", coil.complaint);
     }
     assert!((66..=114).contains(&nok), "{nok}");
     let share = |class| by_class[&class].0 / by_class[&class].1;
@@ -156,9 +167,11 @@ fn a_data_set_is_the_same_on_any_number_of_threads() {
         let summary = pool.install(|| coils(&plan, folder.path(), &format!("t{threads}"), &|_| ())).unwrap();
         assert_eq!(summary.coils, 10);
     }
-    for end in ["-mean.npy", "-std.npy", ".csv"] {
-        let read = |threads: u32| fs::read(folder.path().join(format!("t{threads}{end}"))).unwrap();
-        assert_eq!(read(1), read(3), "{end}");
+    for file in FILES {
+        let read = |threads: u32| {
+            fs::read(folder.path().join(file.replace("NAME", &format!("t{threads}")))).unwrap()
+        };
+        assert_eq!(read(1), read(3), "{file}");
     }
     let dims = [Some(10), Some(CHUNKS as u64), Some(GAUGES as u64)];
     let mean = read_u16(&folder.path().join("t1-mean.npy"), &dims).unwrap();
@@ -262,7 +275,7 @@ proptest! {
     fn flaws_lie_on_the_strip(seed in any::<u64>(), length_m in 500.0_f64..3000.0) {
         let mut rng = rng(seed, Stream::Coil, 0);
         for _ in 0..200 {
-            let flaw = Flaw::draw(length_m, 1200.0, &mut rng);
+            let flaw = Flaw::draw(length_m, 1200.0, &BTreeMap::new(), &mut rng).unwrap();
             prop_assert!(0.0 <= flaw.from_m && flaw.from_m < flaw.to_m && flaw.to_m <= length_m + 1e-9);
             prop_assert!(flaw.middle_mm.abs() <= 600.0);
         }
