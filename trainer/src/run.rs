@@ -17,8 +17,12 @@
 //! | `run.json` | the record: data, calibration, policy, reports, cost |
 //! | `gold-ledger.jsonl` | every look at a gold set |
 
+pub mod adapt;
+pub mod compare;
 mod config;
+pub mod contender;
 mod cost;
+pub mod ensemble;
 mod environment;
 mod folder;
 mod forward;
@@ -28,6 +32,7 @@ mod policy;
 mod record;
 mod scores;
 mod source;
+pub mod study;
 mod train;
 
 pub use config::{ChannelConfig, PolicyConfig, PrepareConfig, RunConfig};
