@@ -22,6 +22,10 @@ struct Cli {
 enum Command {
     Train(cmd::train::TrainArgs),
     Evaluate(cmd::evaluate::EvaluateArgs),
+    Compare(cmd::compare::CompareArgs),
+    Ablate(cmd::ablate::AblateArgs),
+    Ensemble(cmd::ensemble::EnsembleArgs),
+    Adapt(cmd::adapt::AdaptArgs),
     #[command(subcommand)]
     Bundle(cmd::bundle::BundleCommand),
     Keygen(cmd::keygen::KeygenArgs),
@@ -44,6 +48,10 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Train(args) => cmd::train::run(&args),
         Command::Evaluate(args) => cmd::evaluate::run(&args),
+        Command::Compare(args) => cmd::compare::run(&args),
+        Command::Ablate(args) => cmd::ablate::run(&args),
+        Command::Ensemble(args) => cmd::ensemble::run(&args),
+        Command::Adapt(args) => cmd::adapt::run(&args),
         Command::Bundle(command) => cmd::bundle::run(&command),
         Command::Keygen(args) => cmd::keygen::run(&args),
         Command::Novelty(args) => cmd::novelty::run(&args),

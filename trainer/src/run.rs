@@ -17,8 +17,12 @@
 //! | `run.json` | the record: data, calibration, policy, reports, cost |
 //! | `gold-ledger.jsonl` | every look at a gold set |
 
+pub mod adapt;
+pub mod compare;
 mod config;
+pub mod contender;
 mod cost;
+pub mod ensemble;
 mod environment;
 mod folder;
 mod forward;
@@ -29,6 +33,7 @@ mod record;
 pub mod references;
 mod scores;
 mod source;
+pub mod study;
 mod train;
 
 pub use config::{ChannelConfig, PolicyConfig, PrepareConfig, RunConfig};

@@ -1,11 +1,12 @@
-//! `evaluate`: what a run or a bundle makes of a set of coils.
+//! `evaluate`: what a run, an ensemble or a bundle makes of a set of coils.
 
 use crate::data::coils::{CoilSet, LabelledCoil};
 use crate::data::gold::{Ledger, Look, is_gold};
 use crate::fit::predict;
+use crate::run::ensemble::{Ensemble, is_ensemble};
 use crate::run::{CoilSource, Member, RunFolder, hex};
 use crate::score::alarms::LINE_PREVALENCE;
-use crate::score::{Bootstrap, Judged, Report};
+use crate::score::{Bootstrap, Judged, Platt, Report};
 use anyhow::Context;
 use coilsight_models::bundle::{KEY_FOLDER, Limits, TrustedKeys, Verified, read_key_files};
 use coilsight_models::chunk::Coverage;
@@ -17,14 +18,14 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-/// Judge a set of labelled coils with a run or a bundle, and say how good that is.
+/// Judge a set of labelled coils with a run, an ensemble or a bundle, and say how good that is.
 ///
-/// A run is judged with its final networks in the training engine, a bundle with the very code of the
+/// A run or an ensemble is judged with its final networks in the training engine, a bundle with the very code of the
 /// line. REVIEW is reported apart and counted as the class underneath. A look at a set whose name begins
 /// with `gold` is entered in the ledger of the run (or beside the bundle) before anything is shown.
 #[derive(Debug, clap::Args)]
 pub struct EvaluateArgs {
-    /// A run's folder, or a bundle.
+    /// A run's or an ensemble's folder, or a bundle.
     #[arg(value_name = "RUN_OR_BUNDLE")]
     of: PathBuf,
     /// The folder with the set.
@@ -57,7 +58,13 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     let set = CoilSet::load(&args.data, &args.set)
         .with_context(|| format!("set {} of {} cannot be judged", args.set, args.data.display()))?;
     let looks_at_gold = enter_look(args, &set)?;
-    let (p_nok, policy) = if args.of.is_dir() { by_run(&args.of, &set)? } else { by_bundle(args, &set)? };
+    let (p_nok, policy) = if is_ensemble(&args.of) {
+        by_ensemble(&args.of, &set)?
+    } else if args.of.is_dir() {
+        by_run(&args.of, &set)?
+    } else {
+        by_bundle(args, &set)?
+    };
     let judged: Vec<Judged> =
         set.coils.iter().zip(&p_nok).map(|(coil, p)| as_the_line_would(coil, *p, &policy)).collect();
     let evaluation = Evaluation {
@@ -109,16 +116,39 @@ fn as_the_line_would(coil: &LabelledCoil, p_nok: f64, policy: &Policy) -> Judged
 fn by_run(path: &Path, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Policy)> {
     let folder = RunFolder::open(path)?;
     let record = folder.record()?;
-    let source = CoilSource::new(set.coils.iter().collect(), &record.prepare, None);
     let mut p_nok = vec![0.0; set.coils.len()];
     for number in 0..record.config.members {
-        let network = folder.network(Member { fold: None, number }, &record.prepare)?;
-        for (p, [ok, nok]) in p_nok.iter_mut().zip(predict(&network, &source, 0)?.logits) {
-            let margin = f64::from(nok) - f64::from(ok);
-            *p += record.calibration.p_nok(margin) / record.config.members as f64;
-        }
+        let weight = 1.0 / record.config.members as f64;
+        add_network(&mut p_nok, &folder, number, (weight, &record.calibration), set)?;
     }
     Ok((p_nok, record.policy))
+}
+
+fn by_ensemble(path: &Path, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Policy)> {
+    let ensemble = Ensemble::read(path)?;
+    let mut p_nok = vec![0.0; set.coils.len()];
+    for member in ensemble.members.iter().filter(|member| member.weight > 0.0) {
+        let folder = ensemble.run(member)?;
+        add_network(&mut p_nok, &folder, member.number, (member.weight, &member.calibration), set)?;
+    }
+    Ok((p_nok, ensemble.policy))
+}
+
+/// Adds what a run's final network makes of the coils, by its weight.
+fn add_network(
+    p_nok: &mut [f64],
+    folder: &RunFolder,
+    number: usize,
+    (weight, calibration): (f64, &Platt),
+    set: &CoilSet,
+) -> anyhow::Result<()> {
+    let prepare = folder.record()?.prepare;
+    let source = CoilSource::new(set.coils.iter().collect(), &prepare, None);
+    let network = folder.network(Member { fold: None, number }, &prepare)?;
+    for (p, [ok, nok]) in p_nok.iter_mut().zip(predict(&network, &source, 0)?.logits) {
+        *p += weight * calibration.p_nok(f64::from(nok) - f64::from(ok));
+    }
+    Ok(())
 }
 
 fn by_bundle(args: &EvaluateArgs, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Policy)> {

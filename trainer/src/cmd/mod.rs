@@ -1,6 +1,10 @@
 //! The program's subcommands, a file each: arguments in, library calls, words for people out.
 
+pub mod ablate;
+pub mod adapt;
 pub mod bundle;
+pub mod compare;
+pub mod ensemble;
 pub mod evaluate;
 pub mod keygen;
 pub mod novelty;

@@ -64,7 +64,7 @@ pub fn run(args: &ParityArgs) -> anyhow::Result<()> {
     let set = load_for_training(&args.data, &record.config.set)?;
     let calibration = CoilSet::load(folder.path(), "calibration")?;
     let nok: Vec<bool> = set.coils.iter().map(|coil| coil.nok).collect();
-    let folds = crate::data::folds::stratified(&nok, record.config.folds, record.config.seed);
+    let folds = record.config.split(&nok);
     let bar = ProgressBar::new(set.coils.len() as u64)
         .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} coils, {eta} to go")?);
     let mut found = Found::default();

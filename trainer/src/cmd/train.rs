@@ -1,7 +1,8 @@
 //! `train`: a run from its settings, or on with one that was broken off.
 
+use crate::data::coils::CoilSet;
 use crate::data::gold::load_for_training;
-use crate::run::{Fold, Member, Progress, RunConfig, RunFolder, train};
+use crate::run::{Fold, Member, Progress, RunConfig, RunFolder, RunRecord, train};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::ops::ControlFlow;
@@ -36,7 +37,24 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     std::fs::copy(&args.config, args.out.join("args.yaml"))
         .context("cannot copy the settings into the run")?;
     let networks = config.networks();
-    let bar = ProgressBar::new((networks * config.fit.epochs) as u64).with_style(
+    let record = go(&set, &config, &folder)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&record)?);
+    } else {
+        println!(
+            "{} networks of {} parameters on {} coils ({} NOK). Out of fold, under the policy chosen there:\n{}",
+            networks, record.parameters, record.coils, record.nok, record.out_of_fold
+        );
+        if let Some(forward) = &record.forward {
+            println!("{forward}");
+        }
+    }
+    Ok(())
+}
+
+/// Trains a run and shows how far it is.
+pub(crate) fn go(set: &CoilSet, config: &RunConfig, folder: &RunFolder) -> anyhow::Result<RunRecord> {
+    let bar = ProgressBar::new((config.networks() * config.fit.epochs) as u64).with_style(
         ProgressStyle::with_template("{bar:30} {pos}/{len} epochs, {elapsed} gone, {eta} to go  {msg}")?,
     );
     bar.set_message(format!("{} coils, {} NOK", set.coils.len(), set.nok()));
@@ -64,18 +82,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
         bar.set_message(format!("{of}: loss {:.4}{measure}", report.train_loss));
         ControlFlow::Continue(())
     };
-    let record = train(&set, &config, &folder, &mut progress)?;
+    let record = train(set, config, folder, &mut progress)?;
     bar.finish_and_clear();
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&record)?);
-    } else {
-        println!(
-            "{} networks of {} parameters on {} coils ({} NOK). Out of fold, under the policy chosen there:\n{}",
-            networks, record.parameters, record.coils, record.nok, record.out_of_fold
-        );
-        if let Some(forward) = &record.forward {
-            println!("{forward}");
-        }
-    }
-    Ok(())
+    Ok(record)
 }

@@ -137,6 +137,18 @@ impl Network {
         map.transpose(1, 2)?.contiguous()?.flatten_from(1)
     }
 
+    /// What the head takes of images, by running statistics: `[batch, features]`.
+    pub fn pooled(&self, image: &Tensor) -> Result<Tensor> {
+        self.check_image(image)?;
+        self.trunk.rest(self.trunk.frozen_part(image)?, &mut Pass::Eval)
+    }
+
+    /// Logits of what [`Self::pooled`] gave, `[batch, 2]`.
+    pub fn judge_pooled(&self, features: &Tensor, side: &Tensor) -> Result<Tensor> {
+        let outputs = self.head(features, side, &mut Pass::Eval)?;
+        self.logits(&outputs, &Pass::Eval)
+    }
+
     fn outputs_of_kept(&self, kept: &Tensor, side: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         let features = self.trunk.rest(self.trunk.from_rows(kept)?, pass)?;
         self.head(&features, side, pass)

@@ -2,6 +2,7 @@
 
 use crate::data::augment::AugmentConfig;
 use crate::data::coils::LabelledCoil;
+use crate::data::folds::stratified;
 use crate::device::DeviceKind;
 use crate::fit::FitConfig;
 use crate::kept::KeepConfig;
@@ -29,6 +30,9 @@ pub struct RunConfig {
     /// Folds of the cross-validation.
     #[serde(default = "five")]
     pub folds: usize,
+    /// Seed of the folds alone; `seed` when absent. Runs that are compared or mixed have the same folds.
+    #[serde(default)]
+    pub split_seed: Option<u64>,
     /// Networks that differ in their seed alone and are averaged.
     #[serde(default = "one_member")]
     pub members: usize,
@@ -129,19 +133,35 @@ impl Default for PolicyConfig {
     }
 }
 
+/// YAML text as a value.
+pub(crate) fn yaml(text: &str) -> anyhow::Result<serde_json::Value> {
+    let source = config::File::from_str(text, config::FileFormat::Yaml);
+    Ok(config::Config::builder().add_source(source).build()?.try_deserialize()?)
+}
+
+/// A file of settings, which is not long.
+pub(crate) fn read_settings(path: &Path) -> anyhow::Result<String> {
+    let unreadable = || format!("the settings {} cannot be read", path.display());
+    let size = std::fs::metadata(path).with_context(unreadable)?.len();
+    ensure!(size < 1 << 20, "{}: the file is over 1 MiB", unreadable());
+    std::fs::read_to_string(path).with_context(unreadable)
+}
+
 impl RunConfig {
     /// Reads a YAML file.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let unreadable = || format!("the settings {} cannot be used", path.display());
-        let text = std::fs::read_to_string(path).with_context(unreadable)?;
-        ensure!(text.len() < 1 << 20, "{}: it is over 1 MiB", unreadable());
-        Self::parse(&text).with_context(unreadable)
+        let unusable = || format!("the settings {} cannot be used", path.display());
+        Self::parse(&read_settings(path)?).with_context(unusable)
     }
 
     /// Reads YAML text.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        let source = config::File::from_str(text, config::FileFormat::Yaml);
-        let run: Self = config::Config::builder().add_source(source).build()?.try_deserialize()?;
+        Self::from_value(yaml(text)?)
+    }
+
+    /// From settings that were read already.
+    pub fn from_value(value: serde_json::Value) -> anyhow::Result<Self> {
+        let run: Self = serde_json::from_value(value)?;
         run.check()?;
         Ok(run)
     }
@@ -191,6 +211,11 @@ impl RunConfig {
         let spec = self.prepare.resolve(&[])?;
         self.network.check(Self::input(&spec))?;
         Ok(())
+    }
+
+    /// The fold of each coil.
+    pub fn split(&self, nok: &[bool]) -> Vec<usize> {
+        stratified(nok, self.folds, self.split_seed.unwrap_or(self.seed))
     }
 
     /// Networks that such a run trains.

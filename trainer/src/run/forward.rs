@@ -59,8 +59,8 @@ pub struct Forward {
     pub average_precision: Estimate,
     /// Over all of them, each coil among those of its stretch.
     pub roc_auc: Estimate,
-    /// From logit difference to probability, fitted on all stretches but the last.
-    pub calibration: Platt,
+    /// From logit difference to probability, fitted on all stretches but the last; the runs of an ensemble have their own.
+    pub calibration: Option<Platt>,
     /// Thresholds, chosen on all stretches but the last.
     pub policy: Policy,
     /// The last stretch under that policy.
@@ -117,34 +117,46 @@ pub struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// The margins of each stretch's coils, member by member.
-    pub fn new(set: &'a CoilSet, stretches: &[Stretch], margins: Vec<Vec<Vec<f64>>>) -> Self {
+    /// The margins of all stretches' coils, a member each.
+    pub fn new(set: &'a CoilSet, stretches: &[Stretch], margins: Vec<Vec<f64>>) -> Self {
         let all = || stretches.iter().enumerate().flat_map(|(k, s)| s.judged.iter().map(move |i| (k, i)));
         Self {
             coils: all().map(|(_, i)| &set.coils[*i]).collect(),
             stretch: all().map(|(k, _)| k).collect(),
-            margins: margins.into_iter().flatten().collect(),
+            margins,
             learned_from: stretches.iter().map(|s| s.seen.len()).collect(),
         }
     }
 
-    /// The report, and `forward.csv`. The probabilities of the stretches before the last are those of a calibration fitted
-    /// on them; it cannot change the order that a network puts them in.
-    pub fn report(&self, config: &PolicyConfig, bootstrap: Bootstrap) -> anyhow::Result<(Forward, String)> {
-        let last = self.learned_from.len().saturating_sub(1);
-        let earlier: Vec<usize> = (0..self.coils.len()).filter(|i| self.stretch[*i] < last).collect();
+    /// One calibration for all members, fitted on all stretches but the last, and P(NOK) of every coil by it. It cannot
+    /// change the order that a network puts coils in.
+    pub fn calibrated(&self) -> anyhow::Result<(Platt, Vec<f64>)> {
+        let earlier = self.earlier();
+        let nok: Vec<bool> = earlier.iter().map(|i| self.coils[*i].nok).collect();
+        let margins: Vec<Vec<f64>> = earlier.iter().map(|i| self.margins[*i].clone()).collect();
+        let calibration = calibrate(&nok, &margins).context("forward in time, before the last stretch")?;
+        let p = self.margins.iter().map(|margins| p_nok(&calibration, margins)).collect();
+        Ok((calibration, p))
+    }
+
+    /// The report, and `forward.csv`. Coils are ranked by `ranked`; thresholds are chosen on, and decisions made by, `p`.
+    pub fn report(
+        &self,
+        config: &PolicyConfig,
+        bootstrap: Bootstrap,
+        ranked: &[f64],
+        p: &[f64],
+        calibration: Option<Platt>,
+    ) -> anyhow::Result<(Forward, String)> {
+        let last = self.last();
         let nok: Vec<bool> = self.coils.iter().map(|coil| coil.nok).collect();
-        let of = |rows: &[usize]| rows.iter().map(|i| (nok[*i], self.margins[*i].clone())).unzip();
-        let (labels, margins): (Vec<bool>, Vec<Vec<f64>>) = of(&earlier);
-        let calibration = calibrate(&labels, &margins).context("forward in time, before the last stretch")?;
-        let p: Vec<f64> = self.margins.iter().map(|margins| p_nok(&calibration, margins)).collect();
-        let unjudged: Vec<Judged> = earlier.iter().map(|i| plain(self.coils[*i], p[*i])).collect();
+        let unjudged: Vec<Judged> = self.earlier().iter().map(|i| plain(self.coils[*i], p[*i])).collect();
         let policy = policy(&unjudged, config).context("forward in time, before the last stretch")?;
         let judged: Vec<Judged> = (0..self.coils.len())
             .filter(|i| self.stretch[*i] == last)
             .map(|i| judged(self.coils[i], p[i], &policy))
             .collect();
-        let blocks = Blocks { block: &self.stretch, nok: &nok, scores: &p };
+        let blocks = Blocks { block: &self.stretch, nok: &nok, scores: ranked };
         let stretches = (0..=last).map(|k| self.stretch(k, &blocks)).collect();
         let forward = Forward {
             stretches,
@@ -158,9 +170,17 @@ impl<'a> Found<'a> {
             coil,
             fold: self.stretch[i],
             margins: &self.margins[i],
-            p_nok: p[i],
+            p_nok: ranked[i],
         });
         Ok((forward, table(rows)?))
+    }
+
+    fn last(&self) -> usize {
+        self.learned_from.len().saturating_sub(1)
+    }
+
+    fn earlier(&self) -> Vec<usize> {
+        (0..self.coils.len()).filter(|i| self.stretch[*i] < self.last()).collect()
     }
 
     fn stretch(&self, k: usize, blocks: &Blocks) -> StretchRecord {

@@ -8,7 +8,6 @@ use super::member::{self, Start, Training};
 use super::scores::{Scored, calibrate, judged, p_nok, plain, table};
 use super::{RunConfig, RunRecord, novelty, policy};
 use crate::data::coils::{CoilSet, LabelledCoil};
-use crate::data::folds::stratified;
 use crate::fit::EpochReport;
 use crate::nets::Model;
 use crate::score::{Bootstrap, Judged, Report};
@@ -42,7 +41,7 @@ pub fn train(
 ) -> anyhow::Result<RunRecord> {
     let spec = config.prepare.resolve(&set.coils)?;
     let nok: Vec<bool> = set.coils.iter().map(|coil| coil.nok).collect();
-    let folds = stratified(&nok, config.folds, config.seed);
+    let folds = config.split(&nok);
     write_calibration_set(set, folder)?;
     write_splits(set, &folds, folder)?;
     let start = Start::of(config)?;
@@ -148,13 +147,15 @@ impl Run<'_> {
     fn forward(&mut self, stretches: &[Stretch]) -> anyhow::Result<Option<Forward>> {
         let mut margins = Vec::new();
         for (k, stretch) in stretches.iter().enumerate() {
-            margins.push(self.members(Some(Fold::Forward(k)), &stretch.seen, &stretch.judged)?);
+            margins.extend(self.members(Some(Fold::Forward(k)), &stretch.seen, &stretch.judged)?);
         }
         if margins.is_empty() {
             return Ok(None);
         }
         let found = forward::Found::new(self.set, stretches, margins);
-        let (report, table) = found.report(&self.config.policy, Bootstrap::default())?;
+        let (calibration, p) = found.calibrated()?;
+        let (report, table) =
+            found.report(&self.config.policy, Bootstrap::default(), &p, &p, Some(calibration))?;
         self.folder.write("forward.csv", table.as_bytes())?;
         Ok(Some(report))
     }

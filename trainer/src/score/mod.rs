@@ -12,8 +12,11 @@ pub mod calibrate;
 pub mod confusion;
 pub mod f1;
 pub mod mcc;
+pub mod mixture;
+pub mod paired;
 pub mod report;
 pub mod threshold;
+pub mod wilson;
 
 pub use alarms::OnTheLine;
 pub use auc::roc_auc;

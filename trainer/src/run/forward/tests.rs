@@ -38,12 +38,13 @@ fn the_last_stretch_is_judged_by_what_was_chosen_before_it() {
     let margin =
         |i: &usize| 0.1 * f64::from(u8::from(i.is_multiple_of(8))) + if days[*i].1 { 1.0 } else { -1.0 };
     let shifted = |by: f64| {
-        let margins = stretches
-            .iter()
-            .enumerate()
-            .map(|(k, s)| s.judged.iter().map(|i| vec![margin(i) + if k == 2 { by } else { 0.0 }]).collect());
+        let margins = stretches.iter().enumerate().flat_map(|(k, s)| {
+            s.judged.iter().map(move |i| vec![margin(i) + if k == 2 { by } else { 0.0 }]).collect::<Vec<_>>()
+        });
         let found = Found::new(&set, &stretches, margins.collect());
-        found.report(&PolicyConfig::default(), Bootstrap { draws: 20, ..Bootstrap::default() }).unwrap()
+        let (calibration, p) = found.calibrated().unwrap();
+        let bootstrap = Bootstrap { draws: 20, ..Bootstrap::default() };
+        found.report(&PolicyConfig::default(), bootstrap, &p, &p, Some(calibration)).unwrap()
     };
     let (as_before, table) = shifted(0.0);
     let (drifted, _) = shifted(20.0);
