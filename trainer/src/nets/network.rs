@@ -126,7 +126,7 @@ impl Network {
     /// of the exported network's output `features`.
     pub fn features(&self, image: &Tensor) -> Result<Tensor> {
         self.check_image(image)?;
-        let features = self.trunk.rest(self.trunk.frozen_part(image)?, &mut Pass::Eval)?;
+        let features = self.trunk.rest(self.trunk.frozen_part(image)?, &Pass::Eval)?;
         self.channels_first(features)
     }
 
@@ -140,7 +140,7 @@ impl Network {
     /// What the head takes of images, by running statistics: `[batch, features]`.
     pub fn pooled(&self, image: &Tensor) -> Result<Tensor> {
         self.check_image(image)?;
-        self.trunk.rest(self.trunk.frozen_part(image)?, &mut Pass::Eval)
+        self.trunk.rest(self.trunk.frozen_part(image)?, &Pass::Eval)
     }
 
     /// Logits of what [`Self::pooled`] gave, `[batch, 2]`.
@@ -221,7 +221,7 @@ impl Kept<'_> {
     /// As [`Network::features`].
     pub fn features(&self, kept: &Tensor) -> Result<Tensor> {
         let map = self.0.trunk.from_rows(&kept.flatten_from(1)?)?;
-        self.0.channels_first(self.0.trunk.rest(map, &mut Pass::Eval)?)
+        self.0.channels_first(self.0.trunk.rest(map, &Pass::Eval)?)
     }
 
     fn outputs(&self, kept: &Tensor, side: &Tensor, pass: &mut Pass) -> Result<Tensor> {

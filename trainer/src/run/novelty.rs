@@ -246,7 +246,9 @@ mod tests {
         ] {
             let mut rng = ChaCha8Rng::seed_from_u64(1);
             let mut changed = set.coils[200..].to_vec();
-            changed.iter_mut().for_each(|coil| coil.matrix = change.of(&coil.matrix, &mut rng));
+            for coil in &mut changed {
+                coil.matrix = change.of(&coil.matrix, &mut rng);
+            }
             let distances = [ordinary.clone(), far(&changed)].concat();
             let auc = roc_auc(&[vec![false; 100], vec![true; 100]].concat(), &distances).unwrap();
             assert!((least..=most).contains(&auc), "{change:?}: {auc}");

@@ -1,6 +1,6 @@
 //! What other references would have made of a trained Siamese network: its folds judged again, nothing trained.
 
-use super::{CoilSource, Member, PolicyConfig, RunFolder};
+use super::{CoilSource, Fold, Member, PolicyConfig, RunFolder};
 use crate::data::coils::{CoilSet, LabelledCoil};
 use crate::export::folded::{Average, Distance};
 use crate::fit::{Source, embeddings, predict, settled_items};
@@ -97,7 +97,7 @@ pub fn compare(folder: &RunFolder, set: &CoilSet, variants: &[Variant]) -> anyho
         let source = |of: &[usize]| CoilSource::new(of.iter().map(|i| &set.coils[*i]).collect(), &spec, None);
         let (held_source, seen) = (source(&held), source(&seen));
         for number in 0..config.members {
-            let network = folder.network(Member { fold: Some(fold), number }, &spec)?;
+            let network = folder.network(Member { fold: Some(Fold::Stratified(fold)), number }, &spec)?;
             let found = judge(&network, &seen, &held_source, variants)
                 .with_context(|| format!("fold {fold}, member {number}"))?;
             for (margins, found) in margins.iter_mut().zip(found) {

@@ -1,7 +1,6 @@
 //! A simulated flaw, as the line would have coated with it.
 //!
-//! Flaws are the simulator's ([`crate::simulate::flaw`]: streaks, buckles, heavy edges, bare spots, dross, chatter, thin ends,
-//! pressure steps), with its frequencies, sizes and strengths. Each acts on knife pressure, distance, slot or film; the wiping
+//! Flaws are the simulator's ([`crate::simulate::kind`] names them), with its frequencies, sizes and strengths. Each acts on knife pressure, distance, slot or film; the wiping
 //! model ([`crate::simulate::wiping`]) says by what factor the weight of a row changes, and the chunk gets the rows' mean factor and
 //! their spread. The regulation of weight, which takes long flaws back slowly, is left out.
 
@@ -13,12 +12,15 @@ use crate::simulate::line::{Setup, gauge_places_mm};
 use crate::simulate::wiping::{SLOT_MM, coating_g_m2, pressure_kpa};
 use coilsight_models::coil::{CHUNKS, GAUGES, Order, SIDE_GAUGES};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
 
 /// Draws a flaw for a coil of this length and order, on a line set up for the order.
 pub fn flaw(coil: &LabelledCoil, order: &Order, rng: &mut ChaCha8Rng) -> Change {
     let length_m = coil.length_m.max(CHUNKS as f64 * ROW_M);
     let setup = Setup::draw(order, None, rng);
-    let flaw = Flaw::draw(length_m, order.width_mm(), rng);
+    let Some(flaw) = Flaw::draw(length_m, order.width_mm(), &BTreeMap::new(), rng) else {
+        return Change::none("drawn_defects".into());
+    };
     let line = Wiping::new(order, &setup);
     let mut change = Change::none(format!("drawn_defects {:?}", flaw.kind));
     let rows_of = |metres: f64| (metres / length_m * CHUNKS as f64).clamp(0.0, CHUNKS as f64);
