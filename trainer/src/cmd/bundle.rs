@@ -76,7 +76,7 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
                 let model = |m: &BuiltModel| serde_json::json!({"name": m.name, "parity": m.parity, "float": m.float});
                 let models: Vec<_> = built.models.iter().map(model).collect();
                 let told = serde_json::json!({
-                    "fingerprint": fingerprint, "bytes": bytes, "parity": built.parity, "models": models,
+                    "fingerprint": fingerprint, "bytes": bytes, "parity": built.parity, "models": models, "unlike": built.unlike,
                 });
                 println!("{told}");
                 return Ok(());
@@ -96,8 +96,8 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
             }
             match &set.novelty {
                 Some((at, novelty)) => println!(
-                    "coils further than {:.2} from those trained on, by the features of {}, go to REVIEW",
-                    novelty.limit, set.models[*at].name
+                    "coils further than {:.2} from those trained on, by the features of {}, go to REVIEW: {} of the {} above",
+                    novelty.limit, set.models[*at].name, built.unlike, built.parity.coils
                 ),
                 None => println!(
                     "the run has not measured novelty: no coil goes to REVIEW for being unlike training"

@@ -7,7 +7,9 @@ use super::config::{BackboneConfig, NetworkConfig, SiameseConfig};
 use super::head::HeadConfig;
 use super::yolov8_cls::Scale;
 use super::{Input, Model, Network};
+use crate::export::float;
 use crate::export::folded::Sides;
+use crate::export::runtime::Runtime;
 use crate::nn::Pass;
 use crate::nn::gradcheck::values;
 use crate::nn::seed::{Purpose, generator};
@@ -124,6 +126,32 @@ fn folding_gives_the_logits_of_evaluation() {
         for (i, got) in logits(&net, &image, &values((5, input.side.max(1)), 2)).iter().enumerate() {
             let want = folded.forward(&chw[i], &side[i][..input.side]);
             assert!(got.iter().zip(&want).all(|(g, w)| (g - w).abs() < 1e-4), "{name}: {got:?} {want:?}");
+        }
+    }
+}
+
+/// A coil's features: of the engine, of a folded network, and of what runs at the line, by name and in the same order.
+#[test]
+fn features_are_the_same_here_and_at_the_line() {
+    for (name, config, input) in small() {
+        let (net, image, side) = moved(&config, input);
+        let folded = net.fold().expect("folded");
+        let mut line = Runtime::load(&float::to_onnx(&folded)).expect("a network");
+        let engine = net.features(&image).and_then(|t| t.to_vec2::<f32>()).expect("features");
+        let kept = net.keep(&image).and_then(|kept| super::Kept(&net).features(&kept)?.to_vec2::<f32>());
+        assert_eq!(kept.expect("features"), engine, "{name}: from behind the frozen stages");
+        let chw =
+            image.permute((0, 3, 1, 2)).and_then(|t| t.flatten_from(1)?.to_vec2::<f32>()).expect("image");
+        let side = side.to_vec2::<f32>().expect("side");
+        for (i, engine) in engine.iter().enumerate() {
+            let side = &side[i][..input.side];
+            let folded = folded.features(&chw[i], side).expect("a network says which they are");
+            let line = line.run(&chw[i], side).expect("outputs").swap_remove(1);
+            for other in [folded, line] {
+                assert_eq!(other.len(), engine.len(), "{name}");
+                let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-4 * a.abs().max(1.0);
+                assert!(engine.iter().zip(&other).all(near), "{name}: {engine:?} {other:?}");
+            }
         }
     }
 }

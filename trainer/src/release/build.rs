@@ -13,10 +13,13 @@ use anyhow::{Context, ensure};
 use coilsight_models::bundle::golden::{GoldenCoil, GoldenSet};
 use coilsight_models::bundle::manifest::Precision;
 use coilsight_models::bundle::{Id, Limits, Place, Sha256, TrustedKeys, Verified};
-use coilsight_models::session::Session;
+use coilsight_models::session::{Novelty, Session};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Most of the coils trained on that may lie beyond the limit of novelty by the released network.
+const MOST_UNLIKE: f64 = 0.1;
 
 /// What a bundle says besides what its runs know.
 #[derive(Clone, Debug)]
@@ -44,6 +47,8 @@ pub struct Built {
     pub models: Vec<BuiltModel>,
     /// As released against f32: the models' weighted average of P(NOK).
     pub parity: Parity,
+    /// Coils to calibrate on that lie beyond the limit of novelty.
+    pub unlike: usize,
 }
 
 /// A model that was built.
@@ -87,7 +92,16 @@ pub fn build(set: &ReleaseSet, key: &SecretKey, options: &BuildOptions, out: &Pa
     let draft = [unanswered(&coils[0], set)];
     let mut session = Session::open(&sign(set, options, &networks, draft.to_vec(), key)?.1)?;
     let mut score = |coil: &LabelledCoil| session.score(&coil.matrix, coil.order.as_ref());
-    let p_nok = coils.iter().map(|coil| Ok(score(coil)?.p_nok)).collect::<anyhow::Result<Vec<f64>>>()?;
+    let scores = coils.iter().map(&mut score).collect::<Result<Vec<_>, _>>()?;
+    let p_nok: Vec<f64> = scores.iter().map(|scores| scores.p_nok).collect();
+    let unlike = scores.iter().filter(|scores| scores.novelty.as_ref().is_some_and(Novelty::is_over)).count();
+    ensure!(
+        unlike as f64 <= MOST_UNLIKE * coils.len() as f64,
+        "{unlike} of the {} coils to calibrate on, all of them trained on, are further from training than the limit: \
+         the released network's features are not those that were measured; release it in f32 (bundle build --f32), or \
+         train again with policy.novelty_share 0",
+        coils.len()
+    );
     let mut answers = Vec::new();
     for coil in choose(&coils, &p_nok) {
         let scores = score(coil)?;
@@ -101,7 +115,7 @@ pub fn build(set: &ReleaseSet, key: &SecretKey, options: &BuildOptions, out: &Pa
     let (bytes, bundle) = sign(set, options, &networks, answers, key)?;
     Session::open(&bundle)?.check_golden().context("the bundle does not reproduce its own golden scores")?;
     write_whole(out, &bytes)?;
-    Ok(Built { fingerprint: bundle.fingerprint(), bytes: bytes.len(), models, parity })
+    Ok(Built { fingerprint: bundle.fingerprint(), bytes: bytes.len(), models, parity, unlike })
 }
 
 fn calibration_coils(model: &ReleaseModel) -> anyhow::Result<Vec<LabelledCoil>> {
