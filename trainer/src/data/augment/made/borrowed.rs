@@ -2,7 +2,8 @@
 //!
 //! A flaw is what a NOK coil deviates from its own gauges' medians, where that is remarkable (from 4 %, in full from 8 %, five and ten
 //! times what coils of the training set spread by): strip that is as it should be lends nothing. It is moved along the strip, and
-//! across it unless it lies at an edge, and made up to half as strong again. A thin head or tail comes of the weld and stays there.
+//! across it unless it lies at an edge, and made up to half as strong again. A thin head or tail comes of
+//! the weld: where it is the flaw it stays there, else it is not lent.
 //! It is lent to coils of the same or a stricter class alone: NOK for one class is NOK for every stricter one.
 
 use super::Change;
@@ -57,18 +58,23 @@ impl Donor {
             deviation[cell] = part * off;
             spread[cell] = part * sheet.std[cell] / median;
         }
-        let total: f64 = deviation.iter().map(|d| d.abs()).sum();
-        let share = |within: &dyn Fn(usize) -> bool| {
-            let part: f64 = (0..CELLS).filter(|cell| within(*cell)).map(|cell| deviation[cell].abs()).sum();
-            part > 0.5 * total
-        };
-        let at_end = share(&|cell| {
-            let chunk = cell / GAUGES;
-            !(END..CHUNKS - END).contains(&chunk)
-        });
-        let at_edge = share(&|cell| [0, SIDE_GAUGES - 1].contains(&(cell % SIDE_GAUGES)));
-        (total > 0.0).then(|| Self { id: coil.id.to_string(), class, deviation, spread, at_end, at_edge })
+        let at_end = share(&deviation, |chunk, _| !(END..CHUNKS - END).contains(&chunk))?;
+        if !at_end {
+            // What a thin head or tail adds to a flaw elsewhere is not moved with it.
+            deviation[..END * GAUGES].fill(0.0);
+            deviation[(CHUNKS - END) * GAUGES..].fill(0.0);
+        }
+        let at_edge = share(&deviation, |_, column| [0, SIDE_GAUGES - 1].contains(&(column % SIDE_GAUGES)))?;
+        Some(Self { id: coil.id.to_string(), class, deviation, spread, at_end, at_edge })
     }
+}
+
+/// Whether more than half of a deviation lies within some chunks and columns; `None` where there is none at all.
+fn share(deviation: &[f64], within: impl Fn(usize, usize) -> bool) -> Option<bool> {
+    let inside = |cell: usize| within(cell / GAUGES, cell % GAUGES);
+    let total: f64 = deviation.iter().map(|d| d.abs()).sum();
+    let part: f64 = (0..CELLS).filter(|cell| inside(*cell)).map(|cell| deviation[cell].abs()).sum();
+    (total > 0.0).then_some(part > 0.5 * total)
 }
 
 /// Draws a donor and a place; `None` if no coil of this class or a more lenient one has a flaw to lend.
@@ -93,7 +99,7 @@ pub fn flaw(donors: &[Donor], order: &Order, rng: &mut ChaCha8Rng) -> Option<Cha
         if (0..CHUNKS as i64).contains(&chunk) && (0..SIDE_GAUGES as i64).contains(&gauge) {
             let from = chunk as usize * GAUGES + column / SIDE_GAUGES * SIDE_GAUGES + gauge as usize;
             change.factor[cell] = (1.0 + strength * donor.deviation[from]).max(0.0);
-            change.spread[cell] = donor.spread[from];
+            change.spread[cell] = if donor.deviation[from] == 0.0 { 0.0 } else { donor.spread[from] };
         }
     }
     Some(change)

@@ -1,8 +1,8 @@
 //! A simulated flaw, as the line would have coated with it.
 //!
-//! Flaws are the simulator's ([`crate::simulate::kind`] names them), with its frequencies, sizes and strengths. Each acts on knife pressure, distance, slot or film; the wiping
-//! model ([`crate::simulate::wiping`]) says by what factor the weight of a row changes, and the chunk gets the rows' mean factor and
-//! their spread. The regulation of weight, which takes long flaws back slowly, is left out.
+//! Flaws are the simulator's ([`crate::simulate::kind`] names them), with its frequencies, sizes and strengths. Each acts on knife
+//! pressure, distance, slot or film; the wiping model ([`crate::simulate::wiping`]) says by what factor the weight of a row
+//! changes, and the chunk gets the rows' mean factor and their spread. The regulation of weight, which takes long flaws back slowly, is left out.
 
 use super::Change;
 use crate::data::coils::LabelledCoil;
