@@ -91,14 +91,14 @@ pub fn compare(folder: &RunFolder, set: &CoilSet, variants: &[Variant]) -> anyho
     }
     let spec = config.prepare.resolve(&set.coils)?;
     let folds = splits(&folder.path().join("splits.csv"), set)?;
-    let trained = |fold: &usize| {
-        let last = Member { fold: Some(Fold::Stratified(*fold)), number: config.members - 1 };
+    let trained = |fold: usize| -> anyhow::Result<bool> {
+        let last = Member { fold: Some(Fold::Stratified(fold)), number: config.members - 1 };
         Ok(folder.member(last)?.join("best.safetensors").exists())
     };
     let mut judged = Vec::new();
     let mut margins = vec![Vec::new(); variants.len()];
     for fold in 0..config.folds {
-        if !trained(&fold)? {
+        if !trained(fold)? {
             continue;
         }
         let (held, seen): (Vec<usize>, Vec<usize>) = (0..folds.len()).partition(|i| folds[*i] == fold);
