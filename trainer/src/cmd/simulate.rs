@@ -19,7 +19,13 @@ pub struct SimulateArgs {
 enum What {
     /// A data set: NAME-mean.npy, NAME-std.npy (uint16 [n, 264, 18], 0.01 g/m2) and NAME.csv; truth-NAME.csv and
     /// gauges-NAME.csv say what was really there
-    Coils(Common),
+    Coils {
+        #[command(flatten)]
+        common: Common,
+        /// Draw a coil of every kind of defect, too, with its name
+        #[arg(long, value_name = "FILE.png")]
+        picture: Option<PathBuf>,
+    },
     /// A recording: NAME.jsonl as `mosquitto_sub -F %j` writes it, and what chunking must give for it
     Recording {
         #[command(flatten)]
@@ -79,7 +85,7 @@ impl Common {
 pub fn run(args: &SimulateArgs) -> anyhow::Result<()> {
     type Make = fn(&Plan, &std::path::Path, &str, &dyn Fn(u64)) -> Result<Summary, SimulateError>;
     let (common, plan, make): (_, _, Make) = match &args.what {
-        What::Coils(common) => (common, common.plan()?, simulate::coils),
+        What::Coils { common, .. } => (common, common.plan()?, simulate::coils),
         What::Recording { common, no_interleave, no_line_stop } => {
             let mut plan = common.plan()?;
             plan.interleave &= !no_interleave;
@@ -95,6 +101,10 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let Summary { coils, nok } = summary;
     println!("{coils} coils ({nok} NOK) written to {}", common.out.join(&common.name).display());
+    if let What::Coils { picture: Some(path), .. } = &args.what {
+        simulate::picture::picture(plan.seed).draw()?.write(path)?;
+        println!("every kind of defect: {}", path.display());
+    }
     Ok(())
 }
 

@@ -16,6 +16,7 @@
 //! | [`inspector`] | OK or NOK, as inspectors rule | minimum at a single spot as in EN 10346, stricter and laxer by customer |
 //! | [`plan`] | what to simulate, as a file, with limits | `trainer/scenarios` |
 //! | [`mod@coil`] | one coil, from its seed | |
+//! | [`picture`] | a coil of every kind of defect, to look at | |
 //! | [`dataset`], [`truth`], [`mod@recording`] | files of them, and what was really there | plant interface |
 //!
 //! Figures are round ones for a line of this kind; none was fitted to a plant's data. Full references:
@@ -36,6 +37,7 @@ pub mod inspector;
 pub mod kind;
 pub mod line;
 pub mod period;
+pub mod picture;
 pub mod plan;
 pub mod recording;
 mod table;
