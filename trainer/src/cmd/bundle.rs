@@ -2,7 +2,6 @@
 
 use super::keygen::password;
 use crate::release::{BuildOptions, BuiltModel, ReleaseSet, SecretKey, build};
-use crate::run::RunFolder;
 use anyhow::Context;
 use clap::Subcommand;
 use coilsight_models::bundle::{Place, Unverified};
@@ -69,7 +68,7 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
                 f32: *f32,
             };
             let key = SecretKey::open(key, password)?;
-            let set = ReleaseSet::of_run(&RunFolder::open(run)?)?;
+            let set = ReleaseSet::open(run)?;
             let built = build(&set, &key, &options, out)?;
             if *json {
                 let (fingerprint, bytes) = (built.fingerprint.to_string(), built.bytes);

@@ -1,7 +1,6 @@
 //! `novelty`: how well a run's distance tells coils that something happened to from ordinary ones.
 
 use crate::data::coils::LabelledCoil;
-use crate::data::folds::stratified;
 use crate::data::gold::load_for_training;
 use crate::run::RunFolder;
 use crate::run::novelty::{Change, Known, Novelty};
@@ -61,7 +60,7 @@ pub fn run(args: &NoveltyArgs) -> anyhow::Result<()> {
     let set = load_for_training(&args.data, &record.config.set)?;
     let limit = Novelty::read(&folder)?.context("the run has not measured novelty")?.limit;
     let nok: Vec<bool> = set.coils.iter().map(|coil| coil.nok).collect();
-    let folds = stratified(&nok, record.config.folds, record.config.seed);
+    let folds = record.config.split(&nok);
     let (mut ordinary, mut bad, mut changed) = (Vec::new(), Vec::new(), vec![Vec::new(); Change::ALL.len()]);
     for fold in 0..record.config.folds {
         let known = Known::of(&set, &folds, Some(fold), (&record.config, &record.prepare, &folder))?;

@@ -31,9 +31,11 @@ impl KeptSource<'_> {
             Ok(false) => {}
             Err(error) => tracing::warn!("{error}"),
         }
-        let computed = rows(self.network, &self.coils, &[(item, draw)]);
-        // The frozen stages ran on such an image when the first rows were kept.
-        computed.expect("the frozen stages take a coil")
+        // A draw cannot fail; a row of what is no number ends training, or calibration, with an error.
+        rows(self.network, &self.coils, &[(item, draw)]).unwrap_or_else(|error| {
+            tracing::error!("the frozen stages failed on item {item}: {error}");
+            vec![f32::NAN; row_length(self.network)]
+        })
     }
 }
 

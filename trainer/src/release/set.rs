@@ -1,5 +1,6 @@
 //! What a bundle is built of: trained networks with their shares, and how their scores become a verdict.
 
+use crate::run::ensemble::{Ensemble, is_ensemble};
 use crate::run::{Member, Novelty, RunFolder, RunRecord};
 use crate::score::report::Estimate;
 use crate::score::{Platt, Report};
@@ -9,6 +10,7 @@ use coilsight_models::bundle::{Id, MAX_MODELS, Sha256};
 use coilsight_models::prepare::{Layout, PrepareSpec};
 use coilsight_models::verdict::Policy;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// A final network of a run, as a voter.
 pub struct ReleaseModel {
@@ -75,6 +77,30 @@ impl ReleaseSet {
         };
         let models = (0..record.config.members).map(model).collect::<anyhow::Result<_>>()?;
         Self::new(name, models, record.policy.clone(), &record.out_of_fold)
+    }
+
+    /// Of a folder: an ensemble's networks, or a run's.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        if is_ensemble(path) { Self::of_ensemble(path) } else { Self::of_run(&RunFolder::open(path)?) }
+    }
+
+    /// The networks of an ensemble that have a say, with their weights and calibrations.
+    fn of_ensemble(path: &Path) -> anyhow::Result<Self> {
+        let ensemble = Ensemble::read(path)?;
+        let mut models: Vec<ReleaseModel> = Vec::new();
+        for member in ensemble.members.iter().filter(|member| member.weight > 0.0) {
+            // Runs from one file of settings are called alike.
+            let name = (1..)
+                .map(|k| match k {
+                    1 => format!("{}-{}", member.name, member.number),
+                    _ => format!("{}-{k}-{}", member.name, member.number),
+                })
+                .find(|name| models.iter().all(|model| model.name.as_str() != name))
+                .context("no name is left")?;
+            let folder = ensemble.run(member)?;
+            models.push(ReleaseModel::new(folder, member.number, &name, member.weight, member.calibration)?);
+        }
+        Self::new(&ensemble.name, models, ensemble.policy, &ensemble.out_of_fold)
     }
 
     /// Networks of any runs that were trained on the same coils; `policy` and `report` are those of their weighted
