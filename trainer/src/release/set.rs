@@ -90,7 +90,7 @@ impl ReleaseSet {
         let mut models: Vec<ReleaseModel> = Vec::new();
         for member in ensemble.members.iter().filter(|member| member.weight > 0.0) {
             // Runs from one file of settings are called alike.
-            let name = (1..)
+            let name = (1..=ensemble.members.len())
                 .map(|k| match k {
                     1 => format!("{}-{}", member.name, member.number),
                     _ => format!("{}-{k}-{}", member.name, member.number),

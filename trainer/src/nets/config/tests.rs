@@ -1,6 +1,7 @@
 use super::*;
 use crate::export::folded::GlobalPool;
 use crate::nets::cnn::PoolAfter;
+use crate::nets::{Model, Network};
 
 const INPUT: Input = Input { height: 264, width: 18, channels: 3, side: 4 };
 
@@ -72,7 +73,7 @@ fn stages_that_no_head_reads_are_not_built() {
         let text = format!(r#"{{"backbone": {{"kind": "efficientnet-lite", "size": 0, "head": {head}}}}}"#);
         let config: NetworkConfig = serde_json::from_str(&text).expect("settings");
         let input = Input { height: 264, width: 18, channels: 3, side: 0 };
-        let network = crate::nets::Network::new(config.clone(), input, 1).expect("a network");
+        let network = Network::new(config.clone(), input, 1).expect("a network");
         let last_convolution = network.params().all().any(|(name, _)| name.starts_with("_conv_head"));
         (config.backbone.stage_count(), last_convolution)
     };
