@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// distances, one changed at a time from the run's own settings.
 #[derive(Debug, clap::Args)]
 pub struct ReferencesArgs {
-    /// The run's folder; its folds must be trained, the final networks need not be.
+    /// The run's folder; coils of folds that are not trained yet are left out.
     #[arg(value_name = "RUN")]
     of: PathBuf,
     /// The folder with the set that the run was trained on.
@@ -34,7 +34,7 @@ pub fn run(args: &ReferencesArgs) -> anyhow::Result<()> {
     if args.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
     } else {
-        println!("{} out of fold: {} coils, {} NOK\n", args.of.display(), set.coils.len(), set.nok());
+        println!("{} out of fold, 95 % intervals\n", args.of.display());
         print!("{}", table(&rows));
     }
     Ok(())

@@ -72,7 +72,7 @@ pub fn variants(config: SiameseConfig) -> Vec<Variant> {
 }
 
 /// Judges every coil of `set`, the one that the run was trained on, by the networks that have not seen it, in each of the ways.
-/// Members of a fold are averaged.
+/// Members of a fold are averaged; coils of folds that are not trained yet are left out.
 pub fn compare(folder: &RunFolder, set: &CoilSet, variants: &[Variant]) -> anyhow::Result<Vec<Row>> {
     let config = folder.config()?;
     ensure!(
@@ -91,22 +91,34 @@ pub fn compare(folder: &RunFolder, set: &CoilSet, variants: &[Variant]) -> anyho
     }
     let spec = config.prepare.resolve(&set.coils)?;
     let folds = splits(&folder.path().join("splits.csv"), set)?;
-    let mut margins = vec![vec![0.0; set.coils.len()]; variants.len()];
+    let trained = |fold: usize| -> anyhow::Result<bool> {
+        let last = Member { fold: Some(Fold::Stratified(fold)), number: config.members - 1 };
+        Ok(folder.member(last)?.join("best.safetensors").exists())
+    };
+    let mut judged = Vec::new();
+    let mut margins = vec![Vec::new(); variants.len()];
     for fold in 0..config.folds {
+        if !trained(fold)? {
+            continue;
+        }
         let (held, seen): (Vec<usize>, Vec<usize>) = (0..folds.len()).partition(|i| folds[*i] == fold);
         let source = |of: &[usize]| CoilSource::new(of.iter().map(|i| &set.coils[*i]).collect(), &spec, None);
         let (held_source, seen) = (source(&held), source(&seen));
+        let mut sums = vec![vec![0.0; held.len()]; variants.len()];
         for number in 0..config.members {
             let network = folder.network(Member { fold: Some(Fold::Stratified(fold)), number }, &spec)?;
             let found = judge(&network, &seen, &held_source, variants)
                 .with_context(|| format!("fold {fold}, member {number}"))?;
-            for (margins, found) in margins.iter_mut().zip(found) {
-                held.iter().zip(found).for_each(|(i, m)| margins[*i] += m / config.members as f64);
+            for (sum, margin) in sums.iter_mut().flatten().zip(found.iter().flatten()) {
+                *sum += margin / config.members as f64;
             }
         }
+        judged.extend(held.iter().map(|i| &set.coils[*i]));
+        margins.iter_mut().zip(sums).for_each(|(all, fold)| all.extend(fold));
     }
+    ensure!(!judged.is_empty(), "no fold of {} is trained: go on with `train`", folder.path().display());
     let rows = variants.iter().zip(margins);
-    rows.map(|(variant, margins)| row(*variant, set, &margins, &config.policy)).collect()
+    rows.map(|(variant, margins)| row(*variant, &judged, &margins, &config.policy)).collect()
 }
 
 /// Margins of the coils held back, in each of the ways.
@@ -138,11 +150,15 @@ fn judge(
         .collect()
 }
 
-fn row(variant: Variant, set: &CoilSet, margins: &[f64], config: &PolicyConfig) -> anyhow::Result<Row> {
-    let nok: Vec<bool> = set.coils.iter().map(|coil| coil.nok).collect();
+fn row(
+    variant: Variant,
+    coils: &[&LabelledCoil],
+    margins: &[f64],
+    config: &PolicyConfig,
+) -> anyhow::Result<Row> {
+    let nok: Vec<bool> = coils.iter().map(|coil| coil.nok).collect();
     let calibration = Platt::fit(&nok, margins, None)?;
-    let mut judged: Vec<Judged> = set
-        .coils
+    let mut judged: Vec<Judged> = coils
         .iter()
         .zip(margins)
         .map(|(coil, m)| Judged {
