@@ -114,10 +114,10 @@ impl CnnConfig {
     }
 
     /// `trunk.II.conv` and `trunk.II.norm` of each convolution.
-    pub fn stages(&self, builder: &mut Builder, channels: usize) -> Result<Vec<Stage>> {
+    pub fn stages(&self, builder: &mut Builder, channels: usize, count: usize) -> Result<Vec<Stage>> {
         let mut stages = Vec::new();
         let mut input = channels;
-        for (i, &filters) in self.filters.iter().enumerate() {
+        for (i, &filters) in self.filters.iter().enumerate().take(count) {
             let name = format!("trunk.{i:02}");
             let shape =
                 ConvShape { stride: self.stride.of(i), ..ConvShape::same(input, filters, self.kernel.of(i)) };

@@ -112,8 +112,14 @@ impl BackboneConfig {
         }
     }
 
-    /// How many stages there are.
+    /// How many stages there are: none after the last one that the head reads.
     pub fn stage_count(&self) -> usize {
+        let last_read = self.head_config().and_then(|head| head.stages.iter().max());
+        last_read.map_or(self.all_stages(), |last| (last + 1).min(self.all_stages()))
+    }
+
+    /// How many stages the architecture has.
+    fn all_stages(&self) -> usize {
         match self {
             Self::Cnn(config) => config.filters.len(),
             Self::Yolov8Cls { .. } => 10,
@@ -170,7 +176,7 @@ impl BackboneConfig {
             Self::Yolov8Cls { .. } | Self::Surface {} => {}
         }
         let Some(head) = self.head_config() else { return Ok(()) };
-        let last = self.stage_count().saturating_sub(1);
+        let last = self.all_stages().saturating_sub(1);
         let rising = head.stages.windows(2).all(|pair| pair[0] < pair[1]);
         if !rising || head.stages.iter().any(|stage| *stage > last) {
             return Err(NetworkError::Stages { found: head.stages.clone(), last });
@@ -204,9 +210,11 @@ impl BackboneConfig {
 
     pub(super) fn stages(&self, builder: &mut Builder, channels: usize) -> candle_core::Result<Vec<Stage>> {
         match self {
-            Self::Cnn(config) => config.stages(builder, channels),
-            Self::Yolov8Cls { size, .. } => yolov8_cls::stages(builder, *size, channels),
-            Self::EfficientnetLite { size, .. } => efficientnet_lite::stages(builder, *size, channels),
+            Self::Cnn(config) => config.stages(builder, channels, self.stage_count()),
+            Self::Yolov8Cls { size, .. } => yolov8_cls::stages(builder, *size, channels, self.stage_count()),
+            Self::EfficientnetLite { size, .. } => {
+                efficientnet_lite::stages(builder, *size, channels, self.stage_count())
+            }
             Self::Surface {} => surface::stages(builder, channels),
         }
     }

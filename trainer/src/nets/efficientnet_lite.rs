@@ -53,8 +53,8 @@ fn scaled(filters: usize, width: f64) -> usize {
     if (rounded as f64) < 0.9 * wanted { rounded + 8 } else { rounded }
 }
 
-/// The nine stages of size 0 to 4 for images of `channels`.
-pub fn stages(builder: &mut Builder, size: u8, channels: usize) -> Result<Vec<Stage>> {
+/// The first `count` of the nine stages of size 0 to 4 for images of `channels`.
+pub fn stages(builder: &mut Builder, size: u8, channels: usize, count: usize) -> Result<Vec<Stage>> {
     let (width, depth) = multiples(size);
     let conv = |builder: &mut Builder, (name, bn): (&str, &str), shape: ConvShape| {
         ConvNorm::new(builder, (name, bn), shape, NORM, Activation::Relu6).map(Block::Conv)
@@ -63,7 +63,9 @@ pub fn stages(builder: &mut Builder, size: u8, channels: usize) -> Result<Vec<St
         ConvShape { stride: (2, 2), padding: Padding::Same, ..ConvShape::same(channels, STEM, (3, 3)) };
     let mut stages = vec![Stage::of("stem", conv(builder, ("_conv_stem", "_bn0"), stem)?)];
     let (mut input, mut number) = (STEM, 0);
-    for (group, (repeats, kernel, stride, expansion, output)) in GROUPS.into_iter().enumerate() {
+    for (group, (repeats, kernel, stride, expansion, output)) in
+        GROUPS.into_iter().enumerate().take(count.saturating_sub(1))
+    {
         let output = scaled(output, width);
         let fixed = group == 0 || group + 1 == GROUPS.len();
         let repeats = if fixed { repeats } else { (repeats as f64 * depth).ceil() as usize };
@@ -77,7 +79,9 @@ pub fn stages(builder: &mut Builder, size: u8, channels: usize) -> Result<Vec<St
         }
         stages.push(Stage { name: format!("group {}", group + 1), blocks });
     }
-    let last = conv(builder, ("_conv_head", "_bn1"), ConvShape::same(input, LAST, (1, 1)))?;
-    stages.push(Stage::of("last convolution", last));
+    if count > stages.len() {
+        let last = conv(builder, ("_conv_head", "_bn1"), ConvShape::same(input, LAST, (1, 1)))?;
+        stages.push(Stage::of("last convolution", last));
+    }
     Ok(stages)
 }

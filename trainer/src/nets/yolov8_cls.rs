@@ -71,8 +71,8 @@ pub const STEM: &str = "model.0.conv.weight";
 /// The last layer's name.
 pub const LAST_LAYER: &str = "model.9.linear";
 
-/// The ten stages for images of `channels`; the tenth is the classifier's convolution.
-pub fn stages(builder: &mut Builder, scale: Scale, channels: usize) -> Result<Vec<Stage>> {
+/// The first `count` of the ten stages for images of `channels`; the tenth is the classifier's convolution.
+pub fn stages(builder: &mut Builder, scale: Scale, channels: usize, count: usize) -> Result<Vec<Stage>> {
     let (depth, width) = scale.multiples();
     // PyTorch's defaults, as genuine classification checkpoints record them.
     let norm = NormConfig::default();
@@ -82,7 +82,7 @@ pub fn stages(builder: &mut Builder, scale: Scale, channels: usize) -> Result<Ve
     };
     let mut stages = Vec::new();
     let mut input = channels;
-    for (i, (channels, repeats)) in STAGES.into_iter().enumerate() {
+    for (i, (channels, repeats)) in STAGES.into_iter().enumerate().take(count) {
         let output = (channels as f64 * width / 8.0).ceil() as usize * 8;
         let name = format!("model.{i}");
         let block = match repeats {
@@ -98,7 +98,9 @@ pub fn stages(builder: &mut Builder, scale: Scale, channels: usize) -> Result<Ve
         stages.push(Stage::of(name, block));
         input = output;
     }
-    let last = conv(builder, "model.9.conv".into(), ConvShape::same(input, LAST, (1, 1)))?;
-    stages.push(Stage::of("model.9", last));
+    if count > stages.len() {
+        let last = conv(builder, "model.9.conv".into(), ConvShape::same(input, LAST, (1, 1)))?;
+        stages.push(Stage::of("model.9", last));
+    }
     Ok(stages)
 }

@@ -257,8 +257,9 @@ impl PrepareConfig {
 mod tests {
     use super::*;
 
-    const SHIPPED: [(&str, &str); 10] = [
+    const SHIPPED: [(&str, &str); 11] = [
         ("cnn.yaml", include_str!("../../configs/cnn.yaml")),
+        ("cnn-image.yaml", include_str!("../../configs/cnn-image.yaml")),
         ("paper-cnn.yaml", include_str!("../../configs/paper-cnn.yaml")),
         ("efficientnet-lite0.yaml", include_str!("../../configs/efficientnet-lite0.yaml")),
         ("yolov8s.yaml", include_str!("../../configs/yolov8s.yaml")),

@@ -65,3 +65,18 @@ fn networks_that_cannot_be_built_are_refused() {
         assert!(matches!(network(text), NetworkError::Range { .. }), "{text}");
     }
 }
+
+#[test]
+fn stages_that_no_head_reads_are_not_built() {
+    let count = |head: &str| {
+        let text = format!(r#"{{"backbone": {{"kind": "efficientnet-lite", "size": 0, "head": {head}}}}}"#);
+        let config: NetworkConfig = serde_json::from_str(&text).expect("settings");
+        let input = Input { height: 264, width: 18, channels: 3, side: 0 };
+        let network = crate::nets::Network::new(config.clone(), input, 1).expect("a network");
+        let last_convolution = network.params().all().any(|(name, _)| name.starts_with("_conv_head"));
+        (config.backbone.stage_count(), last_convolution)
+    };
+    assert_eq!(count("{}"), (9, true));
+    assert_eq!(count(r#"{"stages": [2, 8]}"#), (9, true));
+    assert_eq!(count(r#"{"stages": [1, 3]}"#), (4, false));
+}
