@@ -77,6 +77,10 @@ fn runs_become_an_ensemble_and_those_of_other_folds_are_refused() {
     let contender = crate::run::contender::Contender::open(&out).unwrap();
     assert_eq!(contender.scores.margins[0].len(), 2);
     assert!(contender.forward.is_some());
+    let release = crate::release::ReleaseSet::open(&out).unwrap();
+    let voters: Vec<f64> = ensemble.members.iter().map(|m| m.weight).filter(|weight| *weight > 0.0).collect();
+    assert_eq!(release.models.iter().map(|model| model.weight).collect::<Vec<_>>(), voters);
+    assert_eq!(release.policy, ensemble.policy);
 
     let twice = [runs[0].clone(), runs[0].clone()];
     let error = |runs: &[PathBuf], set: &CoilSet| {
