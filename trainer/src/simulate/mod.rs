@@ -19,7 +19,8 @@
 //! | [`picture`] | a coil of every kind of defect, to look at | |
 //! | [`dataset`], [`truth`], [`mod@recording`] | files of them, and what was really there | plant interface |
 //!
-//! Figures are round ones for a line of this kind; none was fitted to a plant's data. Full references:
+//! Figures are round ones for a line of this kind. Bow, edge, margin and wander were set after a look at the first moments
+//! of one line's coils; nothing else was taken from a plant's data. Full references:
 //! - J. A. Thornton, H. F. Graff, An analytical description of the jet finishing process for hot-dip metallic coatings
 //!   on strip, Metallurgical Transactions B 7 (1976).
 //! - E. O. Tuck, Continuous coating with gravity and jet stripping, Physics of Fluids 26 (1983).
