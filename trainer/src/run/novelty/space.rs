@@ -12,8 +12,8 @@ use nalgebra::{DMatrix, DVector, SymmetricEigen};
 /// Most directions that are kept; a bundle takes no more.
 pub const DIRECTIONS: usize = coilsight_models::bundle::MAX_DIRECTIONS as usize;
 
-/// A feature whose spread is under this share of the features' root mean square counts as if it were that: what hardly ever
-/// differed in training is not measured in units of its rounding.
+/// A feature whose spread is under this share of the middle one (of features that differ at all) counts as if it were that:
+/// what hardly ever differed in training is not measured in units of its rounding.
 const LEAST_SPREAD: f64 = 0.1;
 
 /// See the module.
@@ -38,10 +38,14 @@ impl Space {
         let mut x = DMatrix::from_iterator(features, n, (0..n).flat_map(row));
         x.column_iter_mut().for_each(|mut column| column -= &centre);
         let spread: Vec<f64> = x.row_iter().map(|r| (r.norm_squared() / n as f64).sqrt()).collect();
-        let usual = (spread.iter().map(|s| s * s).sum::<f64>() / features as f64).sqrt();
-        if n < 2 || usual == 0.0 || !usual.is_finite() {
+        if !spread.iter().all(|s| s.is_finite()) {
             return None;
         }
+        // What is left of equal numbers after their mean is taken away is rounding.
+        let rounding = 1e-9 * centre.iter().fold(0.0_f64, |most, m: &f64| most.max(m.abs()));
+        let mut moving: Vec<f64> = spread.iter().copied().filter(|s| *s > rounding).collect();
+        moving.sort_by(f64::total_cmp);
+        let usual = *moving.get(moving.len() / 2)?;
         let spread: Vec<f64> = spread.into_iter().map(|s| s.max(LEAST_SPREAD * usual)).collect();
         x.row_iter_mut().zip(&spread).for_each(|(mut row, s)| row /= *s);
 
@@ -52,7 +56,7 @@ impl Space {
             let value = (1.0 - shrinkage) * values[at] + shrinkage * mean_value;
             vectors.column(at).iter().zip(&spread).map(|(v, s)| v / s / value.sqrt()).collect()
         };
-        let count = values.iter().take(DIRECTIONS).filter(|v| **v > 0.0).count();
+        let count = values.iter().take(DIRECTIONS).filter(|v| **v > 1e-9 * values[0]).count();
         let whitening: Vec<Vec<f64>> = (0..count).map(direction).collect();
         let finite = whitening.iter().flatten().all(|v| v.is_finite());
         let centre = centre.iter().copied().collect();
