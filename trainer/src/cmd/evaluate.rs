@@ -10,8 +10,8 @@ use crate::score::{Bootstrap, Judged, Platt, Report};
 use anyhow::Context;
 use coilsight_models::bundle::{KEY_FOLDER, Limits, TrustedKeys, Verified, read_key_files};
 use coilsight_models::chunk::Coverage;
-use coilsight_models::session::Session;
-use coilsight_models::verdict::{CoverageRule, Policy, Verdict, coverage_causes, judge};
+use coilsight_models::session::{Novelty, Session};
+use coilsight_models::verdict::{Cause, CoverageRule, Policy, Verdict, coverage_causes, judge};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::fs::File;
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 /// Judge a set of labelled coils with a run, an ensemble or a bundle, and say how good that is.
 ///
 /// A run or an ensemble is judged with its final networks in the training engine, a bundle with the very code of the
-/// line. REVIEW is reported apart and counted as the class underneath. A look at a set whose name begins
+/// line, which sends coils unlike training to REVIEW, too. REVIEW is reported apart and counted as the class underneath. A look at a set whose name begins
 /// with `gold` is entered in the ledger of the run (or beside the bundle) before anything is shown.
 #[derive(Debug, clap::Args)]
 pub struct EvaluateArgs {
@@ -58,15 +58,14 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     let set = CoilSet::load(&args.data, &args.set)
         .with_context(|| format!("set {} of {} cannot be judged", args.set, args.data.display()))?;
     let looks_at_gold = enter_look(args, &set)?;
-    let (p_nok, policy) = if is_ensemble(&args.of) {
-        by_ensemble(&args.of, &set)?
-    } else if args.of.is_dir() {
-        by_run(&args.of, &set)?
+    let judged: Vec<Judged> = if args.of.is_dir() {
+        let (p_nok, policy) =
+            if is_ensemble(&args.of) { by_ensemble(&args.of, &set)? } else { by_run(&args.of, &set)? };
+        let coils = set.coils.iter().zip(&p_nok);
+        coils.map(|(coil, p)| as_the_line_would(coil, *p, None, &policy)).collect()
     } else {
         by_bundle(args, &set)?
     };
-    let judged: Vec<Judged> =
-        set.coils.iter().zip(&p_nok).map(|(coil, p)| as_the_line_would(coil, *p, &policy)).collect();
     let evaluation = Evaluation {
         of: args.of.display().to_string(),
         set: args.set.clone(),
@@ -101,8 +100,11 @@ fn enter_look(args: &EvaluateArgs, set: &CoilSet) -> anyhow::Result<Option<usize
     Ok(Some(Ledger::of(&args.of).enter(&look)?))
 }
 
-fn as_the_line_would(coil: &LabelledCoil, p_nok: f64, policy: &Policy) -> Judged {
-    let causes = coverage_causes(&Coverage::of(&coil.matrix), &CoverageRule::default());
+fn as_the_line_would(coil: &LabelledCoil, p_nok: f64, novelty: Option<Novelty>, policy: &Policy) -> Judged {
+    let mut causes = coverage_causes(&Coverage::of(&coil.matrix), &CoverageRule::default());
+    if let Some(Novelty { distance, limit }) = novelty.filter(Novelty::is_over) {
+        causes.push(Cause::UnlikeTraining { distance, limit });
+    }
     let judgement = judge(Some(p_nok), coil.order.as_ref(), causes, policy);
     Judged {
         nok: coil.nok,
@@ -151,7 +153,7 @@ fn add_network(
     Ok(())
 }
 
-fn by_bundle(args: &EvaluateArgs, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Policy)> {
+fn by_bundle(args: &EvaluateArgs, set: &CoilSet) -> anyhow::Result<Vec<Judged>> {
     let usual = std::env::var_os("COILSIGHT_TRUST").map_or_else(|| KEY_FOLDER.into(), PathBuf::from);
     let trust = if args.trust.is_empty() { std::slice::from_ref(&usual) } else { &args.trust };
     let keys =
@@ -161,10 +163,10 @@ fn by_bundle(args: &EvaluateArgs, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Po
         .with_context(|| format!("the bundle {} is refused", args.of.display()))?;
     let mut session = Session::open(&bundle)?;
     session.check_golden()?;
-    let p_nok = set
-        .coils
-        .iter()
-        .map(|coil| Ok(session.score(&coil.matrix, coil.order.as_ref())?.p_nok))
-        .collect::<anyhow::Result<_>>()?;
-    Ok((p_nok, bundle.manifest().policy.clone()))
+    let policy = &bundle.manifest().policy;
+    let judge = |coil: &LabelledCoil| {
+        let scores = session.score(&coil.matrix, coil.order.as_ref())?;
+        Ok(as_the_line_would(coil, scores.p_nok, scores.novelty, policy))
+    };
+    set.coils.iter().map(judge).collect()
 }

@@ -123,7 +123,7 @@ pub struct PolicyConfig {
     pub costs: Costs,
     /// Share of coils that go to REVIEW because they lie nearest to their threshold.
     pub review_share: f64,
-    /// Share of good coils that go to REVIEW because they are the least like those trained on; 0: novelty is not measured.
+    /// Share of coils that go to REVIEW because they are the least like those trained on; 0: novelty is not measured.
     pub novelty_share: f64,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A network's features of its own training coils lie nearer together than those of any others, so the limit is not taken
 //! from them: each fold's network and the space of its training coils say how far the fold's held coils lie, and the limit
-//! leaves the stated share of the good ones beyond it. The final network's space is used with that limit; distances are in
+//! leaves the stated share of all of them beyond it, bad ones included: what inspectors have ruled on is known, and a NOK coil is
+//! not to become REVIEW for being rare. The final network's space is used with that limit; distances are in
 //! units of each space's own spread.
 
 mod space;
@@ -39,9 +40,9 @@ const MAX_FILE: u64 = 64 << 20;
 pub struct Novelty {
     /// Further away a coil goes to REVIEW.
     pub limit: f64,
-    /// Share of the good coils that lay further away, out of fold, as was asked for.
+    /// Share of the coils that lay further away, out of fold, as was asked for.
     pub share: f64,
-    /// Coils whose distances out of fold the limit was chosen by, all of them good.
+    /// Coils whose distances out of fold the limit was chosen by.
     pub judged: usize,
     /// Coils that the final network's space was fitted on.
     pub fitted: usize,
@@ -99,14 +100,12 @@ pub fn measure(
             distances[*item] = distance;
         }
     }
-    let good: Vec<f64> =
-        set.coils.iter().zip(&distances).filter(|(coil, _)| !coil.nok).map(|(_, d)| *d).collect();
     let known = Known::of(set, folds, None, (config, spec, folder))?;
     let space = &known.space;
     let found = Novelty {
-        limit: limit(good.clone(), share),
+        limit: limit(distances.clone(), share),
         share,
-        judged: good.len(),
+        judged: distances.len(),
         fitted: known.fitted,
         shrinkage: space.shrinkage,
         centre: space.centre.iter().map(|v| *v as f32).collect(),
