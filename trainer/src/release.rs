@@ -6,6 +6,6 @@ mod golden;
 mod keys;
 mod set;
 
-pub use build::{BuildOptions, Built, BuiltModel, build};
+pub use build::{BuildOptions, Built, BuiltModel, EVERY, build};
 pub use keys::{SecretKey, generate};
 pub use set::{ReleaseModel, ReleaseSet};

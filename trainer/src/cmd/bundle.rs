@@ -1,7 +1,7 @@
 //! `bundle`: from a run to a signed bundle, and what is in one.
 
 use super::keygen::password;
-use crate::release::{BuildOptions, BuiltModel, ReleaseSet, SecretKey, build};
+use crate::release::{BuildOptions, BuiltModel, EVERY, ReleaseSet, SecretKey, build};
 use anyhow::Context;
 use clap::Subcommand;
 use coilsight_models::bundle::{Place, Unverified};
@@ -32,9 +32,10 @@ pub enum BundleCommand {
         /// A line it is for; may be repeated; `*` for any.
         #[arg(long = "line", default_value = "*")]
         lines: Vec<String>,
-        /// Release the networks in f32, as they were trained: for one that int8 changes too much.
-        #[arg(long)]
-        f32: bool,
+        /// Release a model in f32, as it was trained: for one that int8 changes too much. `--f32=MODEL` may be
+        /// repeated; `--f32` alone means all of them.
+        #[arg(long, value_name = "MODEL", num_args = 0..=1, require_equals = true, default_missing_value = EVERY)]
+        f32: Vec<String>,
         /// When it is built, instead of now: equal inputs then give equal bytes, but for the signature.
         #[arg(long, value_name = "RFC3339")]
         created_at: Option<Timestamp>,
@@ -65,7 +66,7 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
                 plant: place(plant)?,
                 lines: lines.iter().map(place).collect::<Result<_, _>>()?,
                 now: created_at.unwrap_or_else(Timestamp::now),
-                f32: *f32,
+                f32: f32.clone(),
             };
             let key = SecretKey::open(key, password)?;
             let set = ReleaseSet::open(run)?;

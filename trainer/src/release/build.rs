@@ -9,7 +9,7 @@ use crate::export::parity::{self, Margins, Parity};
 use crate::export::{calibrate, float, quantise};
 use crate::run::write_whole;
 use crate::score::sigmoid;
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use coilsight_models::bundle::golden::{GoldenCoil, GoldenSet};
 use coilsight_models::bundle::manifest::Precision;
 use coilsight_models::bundle::{Id, Limits, Place, Sha256, TrustedKeys, Verified};
@@ -32,9 +32,12 @@ pub struct BuildOptions {
     pub lines: Vec<Place>,
     /// When it is built.
     pub now: Timestamp,
-    /// Whether networks are released as they were trained, without int8.
-    pub f32: bool,
+    /// The models that are released as they were trained, without int8; [`EVERY`] for all.
+    pub f32: Vec<String>,
 }
+
+/// All models.
+pub const EVERY: &str = "*";
 
 /// What was built.
 #[derive(Clone, Debug)]
@@ -72,12 +75,17 @@ pub(super) struct Exported {
 
 /// Builds, signs and checks a bundle, and only then writes it.
 pub fn build(set: &ReleaseSet, key: &SecretKey, options: &BuildOptions, out: &Path) -> anyhow::Result<Built> {
+    let names: Vec<&str> = set.models.iter().map(|model| model.name.as_str()).collect();
+    if let Some(unknown) = options.f32.iter().find(|name| *name != EVERY && !names.contains(&name.as_str())) {
+        bail!("--f32={unknown} names no model: the set has {}", names.join(", "));
+    }
     let coils = calibration_coils(&set.models[0])?;
     let limits = parity::Limits::default();
     let (mut networks, mut models) = (Vec::new(), Vec::new());
     let mut average = Average::default();
     for model in &set.models {
-        let (exported, margins) = export(model, &coils, options.f32)?;
+        let f32 = options.f32.iter().any(|name| name == EVERY || name == model.name.as_str());
+        let (exported, margins) = export(model, &coils, f32)?;
         let unfit = || format!("{} is not fit for release", model.name);
         let parity = Parity::of(&margins.f32, &margins.released, sigmoid)?.within(limits);
         let parity = parity.with_context(unfit)?;

@@ -79,7 +79,8 @@ impl Novelty {
     }
 }
 
-/// Measures a run all of whose networks are trained; `folds` is the fold of each coil.
+/// Measures a run all of whose networks are trained; `folds` is the fold of each coil. With so few coils that the stated share
+/// of them is not one there is no limit to be found, and nothing is measured.
 pub fn measure(
     set: &CoilSet,
     folds: &[usize],
@@ -88,7 +89,7 @@ pub fn measure(
     folder: &RunFolder,
 ) -> anyhow::Result<()> {
     let share = config.policy.novelty_share;
-    if share == 0.0 || folder.path().join(FILE).exists() {
+    if share * (set.coils.len() as f64) < 1.0 || folder.path().join(FILE).exists() {
         return Ok(());
     }
     let mut distances = vec![0.0; set.coils.len()];
