@@ -115,13 +115,15 @@ mod tests {
     const BASE_TEXT: &str = include_str!("../../configs/cnn.yaml");
 
     #[test]
-    fn the_shipped_study_is_usable_and_every_change_is_one() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies/ablation.yaml");
-        let all = read(&path).unwrap_or_else(|error| panic!("{error:#}"));
-        assert!(all.len() > 20, "{}", all.len());
-        for variant in &all[1..] {
-            let same = RunConfig { name: BASE.into(), ..variant.config.clone() } == all[0].config;
-            assert!(!same, "{} is the base", variant.name);
+    fn the_shipped_studies_are_usable_and_every_change_is_one() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies");
+        for (name, least) in [("ablation", 20), ("contrastive", 6), ("transfer", 8)] {
+            let all = read(&folder.join(format!("{name}.yaml"))).unwrap_or_else(|error| panic!("{error:#}"));
+            assert!(all.len() > least, "{name}: {}", all.len());
+            for variant in &all[1..] {
+                let same = RunConfig { name: BASE.into(), ..variant.config.clone() } == all[0].config;
+                assert!(!same, "{name}: {} is the base", variant.name);
+            }
         }
     }
 
