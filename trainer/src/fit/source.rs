@@ -22,7 +22,17 @@ pub trait Source: Sync {
 
     /// Writes an item's image (height, width, channels) and side vector, of the sizes that the network was built for. All
     /// randomness comes from `rng`, which is fresh for every draw.
-    fn draw(&self, item: usize, epoch: usize, rng: &mut ChaCha8Rng, image: &mut [f32], side: &mut [f32]);
+    ///
+    /// # Errors
+    /// What the item is computed from failed.
+    fn draw(
+        &self,
+        item: usize,
+        epoch: usize,
+        rng: &mut ChaCha8Rng,
+        image: &mut [f32],
+        side: &mut [f32],
+    ) -> Result<()>;
 }
 
 /// The generator of an item that stands at `position` of an epoch.
@@ -55,10 +65,10 @@ impl Batch {
         let mut side = vec![0.0; n * input.side.max(1)];
         let images = image.par_chunks_mut(input.height * input.width * input.channels);
         let sides = side.par_chunks_mut(input.side.max(1));
-        items.par_iter().zip(images.zip(sides)).enumerate().for_each(|(k, (&item, (image, side)))| {
+        items.par_iter().zip(images.zip(sides)).enumerate().try_for_each(|(k, (&item, (image, side)))| {
             let mut rng = item_generator(seed, epoch, first + k, item);
-            source.draw(item, epoch, &mut rng, image, &mut side[..input.side]);
-        });
+            source.draw(item, epoch, &mut rng, image, &mut side[..input.side])
+        })?;
         let labels = items.iter().map(|i| source.label(*i)).collect();
         let image = Tensor::from_vec(image, (n, input.height, input.width, input.channels), &Device::Cpu)?;
         Ok(Self { image, side: Tensor::from_vec(side, (n, input.side.max(1)), &Device::Cpu)?, labels })
@@ -85,9 +95,17 @@ pub(super) mod tests {
         fn label(&self, item: usize) -> usize {
             self.0[item]
         }
-        fn draw(&self, item: usize, _: usize, rng: &mut ChaCha8Rng, image: &mut [f32], side: &mut [f32]) {
+        fn draw(
+            &self,
+            item: usize,
+            _: usize,
+            rng: &mut ChaCha8Rng,
+            image: &mut [f32],
+            side: &mut [f32],
+        ) -> Result<()> {
             image.fill(rng.random());
             side.fill(item as f32);
+            Ok(())
         }
     }
 

@@ -27,7 +27,14 @@ impl Source for Blobs {
     fn label(&self, item: usize) -> usize {
         self.labels[item]
     }
-    fn draw(&self, item: usize, _: usize, rng: &mut ChaCha8Rng, image: &mut [f32], side: &mut [f32]) {
+    fn draw(
+        &self,
+        item: usize,
+        _: usize,
+        rng: &mut ChaCha8Rng,
+        image: &mut [f32],
+        side: &mut [f32],
+    ) -> candle_core::Result<()> {
         let mut own = generator(self.offset, Purpose::Draw, 0, item as u64);
         for v in image.iter_mut() {
             *v = own.random_range(-0.5..0.5) + 0.1 * rng.random::<f32>();
@@ -38,6 +45,7 @@ impl Source for Blobs {
             image[at + INPUT.channels] += 2.0;
         }
         side[0] = 0.5;
+        Ok(())
     }
 }
 

@@ -24,18 +24,14 @@ pub struct KeptSource<'a> {
 }
 
 impl KeptSource<'_> {
-    fn row(&self, item: usize, draw: u32) -> Vec<f32> {
+    fn row(&self, item: usize, draw: u32) -> candle_core::Result<Vec<f32>> {
         let mut row = vec![0.0; row_length(self.network)];
         match self.store.read(self.coils.content(item), draw, &mut row) {
-            Ok(true) => return row,
+            Ok(true) => return Ok(row),
             Ok(false) => {}
             Err(error) => tracing::warn!("{error}"),
         }
-        // A draw cannot fail; a row of what is no number ends training, or calibration, with an error.
-        rows(self.network, &self.coils, &[(item, draw)]).unwrap_or_else(|error| {
-            tracing::error!("the frozen stages failed on item {item}: {error}");
-            vec![f32::NAN; row_length(self.network)]
-        })
+        rows(self.network, &self.coils, &[(item, draw)])
     }
 }
 
@@ -48,11 +44,19 @@ impl Source for KeptSource<'_> {
         self.coils.label(item)
     }
 
-    fn draw(&self, item: usize, _: usize, rng: &mut ChaCha8Rng, image: &mut [f32], side: &mut [f32]) {
+    fn draw(
+        &self,
+        item: usize,
+        _: usize,
+        rng: &mut ChaCha8Rng,
+        image: &mut [f32],
+        side: &mut [f32],
+    ) -> candle_core::Result<()> {
         let draw = self.coils.draws().map_or(AS_IT_IS, |draws| draws.choose(rng));
-        let row = self.row(item, draw);
+        let row = self.row(item, draw)?;
         image.copy_from_slice(&row[..image.len()]);
         side.copy_from_slice(&row[image.len()..]);
+        Ok(())
     }
 }
 

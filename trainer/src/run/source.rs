@@ -88,11 +88,19 @@ impl Source for CoilSource<'_> {
         usize::from(self.coils[item].nok)
     }
 
-    fn draw(&self, item: usize, _: usize, rng: &mut ChaCha8Rng, image: &mut [f32], side: &mut [f32]) {
+    fn draw(
+        &self,
+        item: usize,
+        _: usize,
+        rng: &mut ChaCha8Rng,
+        image: &mut [f32],
+        side: &mut [f32],
+    ) -> candle_core::Result<()> {
         match self.draws() {
             Some(draws) => self.prepare(item, draws.choose(rng), image, side),
             None => self.write(item, Some(rng), image, side),
         }
+        Ok(())
     }
 }
 

@@ -17,7 +17,6 @@ use super::*;
 use crate::data::npy::read_u16;
 
 mod judged;
-mod moments;
 mod plans;
 
 fn short(count: u64, seed: u64) -> Plan {
