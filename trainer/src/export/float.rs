@@ -100,10 +100,6 @@ pub(super) fn node(graph: &mut Graph, name: &str, op: &Op, inputs: &[Value], fro
         Op::Add => graph.op("Add", name, &[x, &inputs[1]]),
         Op::Concat => graph.concat(name, 1, inputs),
         Op::Channels { from, to } => graph.slice(name, x, 1, *from, *to),
-        Op::Columns { matrix, to } => {
-            let matrix = graph.constant(&format!("{name}.matrix"), &[matrix.len() / to, *to], matrix);
-            graph.op("MatMul", name, &[x, &matrix])
-        }
         Op::AvgPool { kernel, stride } => {
             let window = Window { kernel: *kernel, stride: *stride, pads: super::folded::Pads::NONE };
             graph.average_pool(name, x, window)
@@ -123,12 +119,6 @@ pub(super) fn node(graph: &mut Graph, name: &str, op: &Op, inputs: &[Value], fro
         Op::GreaterSide => graph.reduce("ReduceMax", name, x, 0),
         Op::MeanSide => graph.reduce("ReduceMean", name, x, 0),
         Op::Dense(dense) => gemm(graph, name, x, dense),
-        Op::Affine { scale, shift } => {
-            let scale = graph.constant(&format!("{name}.scale"), &[1, scale.len()], scale);
-            let shift = graph.constant(&format!("{name}.shift"), &[1, shift.len()], shift);
-            let scaled = graph.op("Mul", &format!("{name}.scaled"), &[x, &scale]);
-            graph.op("Add", name, &[&scaled, &shift])
-        }
         Op::References(references) => similarities(graph, name, x, references, from.dims.count()),
     }
 }

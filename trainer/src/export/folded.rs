@@ -87,13 +87,6 @@ pub enum Op {
         /// The one after the last.
         to: usize,
     },
-    /// Each row of a map times a matrix: stretches or pads the columns.
-    Columns {
-        /// `[from][to]`, row-major.
-        matrix: Vec<f32>,
-        /// Columns given.
-        to: usize,
-    },
     /// Average pool without padding, incomplete windows dropped (floor).
     AvgPool {
         /// Window.
@@ -120,13 +113,6 @@ pub enum Op {
     MeanSide,
     /// Fully connected layer, then its activation.
     Dense(Dense),
-    /// `x * scale + shift`, value by value of a vector: a norm that no layer takes in.
-    Affine {
-        /// Factors.
-        scale: Vec<f32>,
-        /// Summands.
-        shift: Vec<f32>,
-    },
     /// Similarity of an embedding to references, as two logits.
     References(References),
 }

@@ -58,10 +58,7 @@ fn reason(op: &Op, quantised: bool) -> Option<(&'static str, &'static str)> {
         Op::AvgPool { .. } | Op::MaxPool { .. } | Op::GlobalPool(_) | Op::GreaterSide | Op::MeanSide => {
             ("pools", "the line's runtime has no quantised pool")
         }
-        Op::Columns { .. } => ("stretched columns", "they come before the image is quantised"),
-        Op::Dense(_) | Op::Affine { .. } => {
-            ("dense layers and norms of vectors", "they are small, and P(NOK) is sensitive to their rounding")
-        }
+        Op::Dense(_) => ("dense layers", "they are small, and P(NOK) is sensitive to their rounding"),
         Op::References(_) => ("similarity to references", "it takes exponentials and logarithms"),
     })
 }

@@ -162,8 +162,6 @@ impl Op {
                 c.bias.len()
             ),
             Self::Dense(d) => format!("dense layer of {} weights, {} biases", d.weight.len(), d.bias.len()),
-            Self::Columns { matrix, to } => format!("columns: {} numbers, {to} columns", matrix.len()),
-            Self::Affine { scale, shift } => format!("{} factors, {} summands", scale.len(), shift.len()),
             Self::References(r) => {
                 format!("{} references of OK, {} of NOK, scale {}", r.ok.len(), r.nok.len(), r.scale)
             }

@@ -82,10 +82,6 @@ impl Op {
                 let area = x.area();
                 (0..out.rows).flat_map(|r| &x.item(r)[from * area..to * area]).copied().collect()
             }
-            Self::Columns { matrix, to } => {
-                let columns = |row: &[f32]| dense(row, matrix, *to);
-                x.data.chunks_exact(x.map()[2]).flat_map(columns).collect()
-            }
             Self::AvgPool { kernel, stride } => x.pool(*kernel, *stride, Pads::NONE, mean),
             Self::MaxPool { kernel, stride, pads } => x.pool(*kernel, *stride, *pads, greatest),
             Self::GlobalPool(pool) => {
@@ -99,14 +95,6 @@ impl Op {
             Self::GreaterSide => x.item(0).iter().zip(x.item(1)).map(|(a, b)| a.max(*b)).collect(),
             Self::MeanSide => x.item(0).iter().zip(x.item(1)).map(|(a, b)| f32::midpoint(*a, *b)).collect(),
             Self::Dense(dense) => (0..out.rows).flat_map(|r| dense.apply(x.item(r))).collect(),
-            Self::Affine { scale, shift } => {
-                let affine = scale.iter().zip(shift).cycle();
-                x.data
-                    .iter()
-                    .zip(affine)
-                    .map(|(x, (a, b))| (f64::from(*x) * f64::from(*a) + f64::from(*b)) as f32)
-                    .collect()
-            }
             Self::References(references) => (0..out.rows).flat_map(|r| references.apply(x.item(r))).collect(),
         }
     }
@@ -166,12 +154,6 @@ fn mean(values: &[f32]) -> f32 {
 
 fn greatest(values: &[f32]) -> f32 {
     values.iter().copied().fold(f32::NEG_INFINITY, f32::max)
-}
-
-/// A row times a matrix `[row][to]`.
-fn dense(row: &[f32], matrix: &[f32], to: usize) -> Vec<f32> {
-    let column = |o: usize| row.iter().zip(matrix.iter().skip(o).step_by(to));
-    (0..to).map(|o| column(o).map(|(x, m)| f64::from(*x) * f64::from(*m)).sum::<f64>() as f32).collect()
 }
 
 /// An activation's value.

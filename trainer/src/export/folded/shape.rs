@@ -113,9 +113,6 @@ impl Op {
             Self::Channels { from, to } => {
                 (from < to && *to <= channels).then(|| Dims::Map([to - from, height, width]))?
             }
-            Self::Columns { matrix, to } => {
-                (matrix.len() == width * to).then_some(Dims::Map([channels, height, *to]))?
-            }
             Self::AvgPool { kernel, stride } => {
                 let (h, w) = windows(size, *kernel, *stride, Pads::NONE)?;
                 Dims::Map([channels, h, w])
@@ -136,9 +133,6 @@ impl Op {
         match self {
             Self::Dense(dense) => {
                 (dense.weight.len() == dense.bias.len() * length).then_some(dense.bias.len())
-            }
-            Self::Affine { scale, shift } => {
-                (scale.len() == length && shift.len() == length).then_some(length)
             }
             Self::References(r) => {
                 let fit = r.ok.iter().chain(&r.nok).all(|v| v.len() == length);

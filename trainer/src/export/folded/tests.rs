@@ -114,17 +114,6 @@ fn maps_are_split_joined_added_and_pooled_by_channel() {
 }
 
 #[test]
-fn columns_are_stretched_by_a_matrix_and_a_norm_is_applied_value_by_value() {
-    let mut net = FoldedNet::builder([1, 2, 2], 0, Sides::Image);
-    let matrix = vec![1.0, 0.5, 0.0, 0.0, 0.5, 1.0];
-    let x = net.node("wide", Op::Columns { matrix, to: 3 }, &[Port::Image]);
-    let x = net.flatten("flat", x);
-    let (scale, shift) = (vec![2.0, 1.0, 1.0, 1.0, 1.0, 1.0], vec![0.0, 0.0, 0.0, 0.0, 0.0, -1.0]);
-    net.node("affine", Op::Affine { scale, shift }, &[x]);
-    assert_eq!(forward(&net, &[1., 3., 5., 9.], &[]), [2., 2., 3., 5., 7., 8.]);
-}
-
-#[test]
 fn references_give_each_class_its_mean_similarity() {
     let references = |scale| References {
         ok: vec![vec![0.0, 0.0], vec![3.0, 4.0]],

@@ -60,23 +60,6 @@ impl Builder {
         self
     }
 
-    /// Columns stretched to others, each between two.
-    pub fn columns(mut self, to: usize) -> Self {
-        let [_, _, width] = self.net.map(self.at);
-        let mut matrix = vec![0.0; width * to];
-        for column in 0..to {
-            let x = column as f32 * (width - 1) as f32 / (to - 1).max(1) as f32;
-            let left = (x as usize).min(width - 1);
-            matrix[left * to + column] += 1.0 - x.fract();
-            if x.fract() > 0.0 {
-                matrix[(left + 1) * to + column] += x.fract();
-            }
-        }
-        let name = self.name();
-        self.at = self.net.node(name, Op::Columns { matrix, to }, &[self.at]);
-        self
-    }
-
     /// YOLOv8's C2f: half of the channels through residual pairs of convolutions, everything on the way joined.
     pub fn c2f(mut self, out: usize, pairs: usize, residual: bool) -> Self {
         let (one, three) = ((1, 1), (3, 3));

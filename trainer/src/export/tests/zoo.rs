@@ -49,9 +49,8 @@ pub fn zoo() -> Vec<(&'static str, FoldedNet)> {
                 .head(&[]),
         ),
         (
-            "maximum pools, padded below, stretched columns",
-            Builder::new(10, [1, 24, 7], Sides::Image, 0)
-                .columns(20)
+            "maximum pools, padded below",
+            Builder::new(10, [1, 24, 20], Sides::Image, 0)
                 .conv(4, three, one, true)
                 .max_pool((2, 2), (2, 2), Pads::NONE)
                 .conv_to(6, three, one, Activation::Relu6)
