@@ -339,7 +339,7 @@ fn what_stays_f32_is_told_by_kind() {
             ("SiLU after convolutions", 16),
             ("sums", 3),
             ("pools", 2),
-            ("dense layers and norms of vectors", 1)
+            ("dense layers", 1)
         ]
     );
     assert_eq!(told(2)[..2], [("depthwise and grouped convolutions", 5), ("sums", 2)]);
