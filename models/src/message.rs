@@ -1,9 +1,10 @@
-//! Everything on the wire: what the plant says ([`inbound`]) and what it hears ([`assessment`],
-//! [`disposition`], [`notification`], [`status`]).
+//! Everything on the wire: what the plant says ([`inbound`]), what it hears ([`assessment`],
+//! [`disposition`], [`notification`], [`status`]), and how a bundle comes from the trainer ([`model`]).
 
 pub mod assessment;
 pub mod disposition;
 pub mod inbound;
+pub mod model;
 pub mod notification;
 pub mod status;
 
@@ -35,6 +36,9 @@ pub struct Topics {
     pub notification: String,
     /// How the agent is, retained.
     pub status: String,
+    /// Bundles from the trainer, and what became of them: followed by `/offer`, `/want`, `/piece`, `/answer`
+    /// and `/state`.
+    pub model: String,
 }
 
 impl Default for Topics {
@@ -52,6 +56,7 @@ impl Default for Topics {
             disposition: s("disposition"),
             notification: s("notification"),
             status: s("status"),
+            model: s("model"),
         }
     }
 }
@@ -91,6 +96,16 @@ impl Topics {
         format!("{}/{topic}", self.prefix)
     }
 
+    /// A topic of a bundle's way to the line, in full.
+    pub fn model(&self, way: model::Way) -> String {
+        format!("{}/{}/{}", self.prefix, self.model, way.name())
+    }
+
+    /// Which topic of a bundle's way `topic` is, if it is one.
+    pub fn model_way(&self, topic: &str) -> Option<model::Way> {
+        model::Way::ALL.into_iter().find(|way| topic == self.model(*way))
+    }
+
     /// What `topic` carries, or `None` if the line does not listen to it.
     pub fn kind(&self, topic: &str) -> Option<Kind> {
         let rest = topic.strip_prefix(self.prefix.as_str())?.strip_prefix('/')?;
@@ -121,5 +136,12 @@ mod tests {
         assert_eq!(topics.kind("plant/gl2/assessment"), None);
         assert_eq!(topics.kind("plant/gl22/gauge"), None);
         assert_eq!(topics.kind("gauge"), None);
+        assert_eq!(topics.kind("plant/gl2/model/offer"), None);
+        assert_eq!(topics.model(model::Way::Piece), "plant/gl2/model/piece");
+        for way in model::Way::ALL {
+            assert_eq!(topics.model_way(&topics.model(way)), Some(way));
+        }
+        assert_eq!(topics.model_way("plant/gl2/model"), None);
+        assert_eq!(topics.model_way("plant/gl22/model/offer"), None);
     }
 }

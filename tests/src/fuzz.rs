@@ -15,6 +15,7 @@ mod judge;
 pub mod keys;
 pub mod line;
 mod mem_disk;
+pub mod model;
 pub mod mutate;
 pub mod recording;
 
@@ -40,5 +41,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "journal", run: journal::run, seeds: journal::seeds },
     Target { name: "keys", run: keys::run, seeds: keys::seeds },
     Target { name: "line", run: line::run, seeds: line::seeds },
+    Target { name: "model", run: model::run, seeds: model::seeds },
     Target { name: "recording", run: recording::run, seeds: recording::seeds },
 ];

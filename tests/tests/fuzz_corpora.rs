@@ -69,6 +69,7 @@ short_runs! {
     journal 3_000
     keys 5_000
     line 300
+    model 10_000
     recording 10_000
 }
 

@@ -1,0 +1,218 @@
+//! How a bundle comes over the broker: the trainer offers a file, the line asks for its pieces, checks them, and
+//! says what became of them. Version 1.
+//!
+//! | topic | from | payload | most bytes |
+//! |---|---|---|---|
+//! | `model/offer` | trainer | [`Offer`]; repeating it is harmless | 4 KiB |
+//! | `model/want` | line | [`Want`]: pieces are sent only when asked for | 4 KiB |
+//! | `model/piece` | trainer | [`Piece`], binary | 64 KiB and its head |
+//! | `model/answer` | line | [`Answer`] | 16 KiB |
+//! | `model/state` | line, retained | [`State`] | 16 KiB |
+//!
+//! The line pulls: what it has not asked for it does not keep, so a sender cannot fill it. A file is named by its
+//! SHA-256 everywhere, so that nothing of another file is taken for a part of it.
+
+mod answer;
+mod piece;
+mod state;
+
+pub use answer::{Answer, MAX_TEXT, Stage, plain};
+pub use piece::{PIECE_HEAD, PIECE_MAGIC, Piece};
+pub use state::{Slot, State};
+
+use crate::bundle::{Id, Sha256};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// Version of these messages' form.
+pub const VERSION: u32 = 1;
+/// No offer and no want is longer, bytes.
+pub const MAX_OFFER: usize = 4 << 10;
+/// No answer and no state is longer, bytes.
+pub const MAX_ANSWER: usize = 16 << 10;
+/// The least bytes in a piece, but for the last.
+pub const MIN_PIECE_BYTES: u32 = 1 << 10;
+/// The most bytes of the file in a piece.
+pub const MAX_PIECE_BYTES: u32 = 64 << 10;
+/// The most pieces that may be asked for at once.
+pub const MAX_WINDOW: u32 = 8;
+/// No file is longer whatever is configured, bytes: what the pieces' numbers reach.
+pub const MAX_FILE: u64 = 1 << 40;
+
+/// A topic of a bundle's way to the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// [`Offer`].
+    Offer,
+    /// [`Want`].
+    Want,
+    /// [`Piece`].
+    Piece,
+    /// [`Answer`].
+    Answer,
+    /// [`State`].
+    State,
+}
+
+impl Way {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Offer, Self::Want, Self::Piece, Self::Answer, Self::State];
+
+    /// The last part of its topic.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Offer => "offer",
+            Self::Want => "want",
+            Self::Piece => "piece",
+            Self::Answer => "answer",
+            Self::State => "state",
+        }
+    }
+
+    /// The most bytes that a payload may have.
+    pub fn max_bytes(self) -> usize {
+        match self {
+            Self::Offer | Self::Want => MAX_OFFER,
+            Self::Piece => PIECE_HEAD + MAX_PIECE_BYTES as usize,
+            Self::Answer | Self::State => MAX_ANSWER,
+        }
+    }
+}
+
+/// Why a message about a bundle is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum WireFault {
+    /// Longer than any good one.
+    #[error("a model/{topic} message has {bytes} bytes, at most {most} are allowed", topic = .way.name(), most = .way.max_bytes())]
+    TooLong {
+        /// Which topic.
+        way: Way,
+        /// Its length.
+        bytes: usize,
+    },
+    /// Not JSON, or not of this form.
+    #[error("a model/{topic} message is not understood", topic = .way.name())]
+    Form {
+        /// Which topic.
+        way: Way,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Of a version that this program does not know.
+    #[error("a model/{topic} message is of version {found}, this program reads {VERSION}: update the older of the two programs", topic = .way.name())]
+    Version {
+        /// Which topic.
+        way: Way,
+        /// What it says.
+        found: u32,
+    },
+    /// A value that cannot be.
+    #[error("a model/{topic} message makes no sense: {field} {why}", topic = .way.name())]
+    Value {
+        /// Which topic.
+        way: Way,
+        /// Which field.
+        field: &'static str,
+        /// What it must be.
+        why: &'static str,
+    },
+    /// A piece that does not begin as one.
+    #[error("a model/piece message does not begin as a piece does")]
+    NotAPiece,
+}
+
+/// Reads a message in JSON, its version first.
+fn read<T: DeserializeOwned>(way: Way, payload: &[u8]) -> Result<T, WireFault> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    if payload.len() > way.max_bytes() {
+        return Err(WireFault::TooLong { way, bytes: payload.len() });
+    }
+    let form = |source| WireFault::Form { way, source };
+    let Versioned { version: found } = serde_json::from_slice(payload).map_err(form)?;
+    if found != VERSION {
+        return Err(WireFault::Version { way, found });
+    }
+    serde_json::from_slice(payload).map_err(form)
+}
+
+fn check(way: Way, field: &'static str, fine: bool, why: &'static str) -> Result<(), WireFault> {
+    if fine { Ok(()) } else { Err(WireFault::Value { way, field, why }) }
+}
+
+/// The trainer has a file for the line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// [`VERSION`].
+    pub version: u32,
+    /// SHA-256 of the whole file: its name from here on.
+    pub offer: Sha256,
+    /// Its length, bytes.
+    pub bytes: u64,
+    /// Bytes in every piece but the last.
+    pub piece_bytes: u32,
+    /// The bundle's name, as the trainer says: for people. What counts stands in the signed manifest.
+    pub name: Id,
+    /// Its release, as the trainer says.
+    pub release: u64,
+}
+
+impl Offer {
+    /// Reads one.
+    pub fn parse(payload: &[u8]) -> Result<Self, WireFault> {
+        let offer: Self = read(Way::Offer, payload)?;
+        offer.check()?;
+        Ok(offer)
+    }
+
+    fn check(&self) -> Result<(), WireFault> {
+        let pieces = MIN_PIECE_BYTES..=MAX_PIECE_BYTES;
+        check(Way::Offer, "bytes", (1..=MAX_FILE).contains(&self.bytes), "must be 1 to 1099511627776")?;
+        check(Way::Offer, "piece_bytes", pieces.contains(&self.piece_bytes), "must be 1024 to 65536")
+    }
+
+    /// How many pieces it has; at least one.
+    pub fn pieces(&self) -> u32 {
+        u32::try_from(self.bytes.div_ceil(u64::from(self.piece_bytes.max(1)))).unwrap_or(u32::MAX)
+    }
+
+    /// Where in the file a piece begins, and how long it is; `None` beyond the end.
+    pub fn place(&self, index: u32) -> Option<(u64, usize)> {
+        let at = u64::from(index) * u64::from(self.piece_bytes);
+        let left = self.bytes.checked_sub(at).filter(|left| *left > 0)?;
+        Some((at, left.min(u64::from(self.piece_bytes)) as usize))
+    }
+}
+
+/// The line asks for pieces: `count` of them, the first that it lacks at their head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Want {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Of which file.
+    pub offer: Sha256,
+    /// The first piece that the line has not stored.
+    pub from: u32,
+    /// How many from there on; 1 to [`MAX_WINDOW`].
+    pub count: u32,
+}
+
+impl Want {
+    /// Reads one.
+    pub fn parse(payload: &[u8]) -> Result<Self, WireFault> {
+        let want: Self = read(Way::Want, payload)?;
+        check(Way::Want, "count", (1..=MAX_WINDOW).contains(&want.count), "must be 1 to 8")?;
+        Ok(want)
+    }
+}
+
+/// A message as JSON. These are plain structures of texts and numbers: nothing in them can fail to become JSON.
+pub fn payload(message: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).expect("a message about a bundle becomes JSON")
+}
+
+#[cfg(test)]
+mod tests;
