@@ -231,12 +231,13 @@ fn verify(path: &std::path::Path, trust: &TrustArgs, line: &str, json: bool) -> 
         let model = judge.model();
         println!("{}", serde_json::json!({ "accepted": true, "model": model, "signers": signers }));
     } else {
+        let models = manifest.set().map_or(0, |set| set.models.len());
         println!(
             "{} release {} is accepted: signed by {}, {} models, golden coils agree, fingerprint {}",
             manifest.name,
             manifest.release,
             signers.join(" and "),
-            manifest.models.len(),
+            models,
             bundle.fingerprint()
         );
     }

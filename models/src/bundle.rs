@@ -12,12 +12,14 @@
 //! | .. | the files, back to back, in the manifest's order; nothing follows |
 //!
 //! The manifest states every file's length and SHA-256, so a signature over it covers the whole. Only
-//! header and signatures are interpreted before the signatures are checked. Further roles, rules and
-//! kinds of parts come as manifest formats; the container stays.
+//! header and signatures are interpreted before the signatures are checked. It brings a model set, other
+//! thresholds for one, or other keys to believe ([`manifest::Content`]); who must have signed depends on that
+//! ([`TrustDocument`]).
 //!
 //! [`Builder`] lays a bundle out, [`Verified`] is what a device works with, [`Unverified`] is for
 //! looking at. Being genuine is not being meant for this device: ask [`Manifest::is_for`].
 
+mod attack;
 mod build;
 mod check;
 mod error;
@@ -30,19 +32,26 @@ mod place;
 mod read;
 mod signature;
 mod trust;
+mod unique;
 mod verify;
 
+pub use attack::Attack;
 pub use build::{BuildFault, Builder, Layout};
-pub use check::{MAX_DIRECTIONS, MAX_FILES, MAX_MODELS, MAX_PARTS, MAX_TEXT, ManifestFault, Role};
+pub use check::{
+    FileRole, MAX_DIRECTIONS, MAX_FILES, MAX_MODELS, MAX_PARTS, MAX_RELEASE, MAX_TEXT, ManifestFault,
+};
 pub use error::RefusedBundle;
 pub use framing::Front;
 pub use key_files::{KEY_FOLDER, KeyFileFault, read_key_files};
 pub use manifest::Manifest;
 pub use name::{BadName, FileName, Id, Sha256};
-pub use place::{Here, NotForHere, Place, Version};
+pub use place::{Here, MOST_AHEAD, NotForHere, Place, Version};
 pub use signature::{KeyId, SignatureFault, SignatureText};
-pub use trust::{KeyFault, Signer, TrustedKeys};
-pub use verify::{Limits, Unverified, Verified};
+pub use trust::{
+    KeyFault, KeyRole, MAX_TRUST_DOCUMENT, Quorum, RevokedKey, Roles, Signer, TRUST_FORMAT, TrustDocument,
+    TrustFault, TrustUnread, TrustedKeys,
+};
+pub use verify::{Limits, Unverified, Verified, VerifiedFront};
 
 #[cfg(test)]
 pub(crate) mod fixtures;

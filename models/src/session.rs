@@ -83,6 +83,9 @@ pub struct ModelScore {
 /// Why a verified bundle cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenFault {
+    /// Thresholds or keys alone.
+    #[error("choose a bundle that brings a model set: this one brings none")]
+    NotASet,
     /// A part that the runtime cannot take.
     #[error("export the part {part} again with operators that the runtime supports: it cannot be loaded")]
     Part {
@@ -141,17 +144,17 @@ pub enum ScoreFault {
 impl Session {
     /// Loads every part of a bundle. Takes its time: about 0.1 s and 20 to 60 MB for a usual network.
     pub fn open(bundle: &Verified) -> Result<Self, OpenFault> {
-        let manifest = bundle.manifest();
+        let set = bundle.manifest().set().ok_or(OpenFault::NotASet)?;
         let mut session = Self {
-            prepares: manifest.prepare.clone().into_iter().collect(),
+            prepares: set.prepare.clone().into_iter().collect(),
             references: Vec::new(),
             parts: Vec::new(),
             models: Vec::new(),
             novelty: None,
-            golden: GoldenSet::from_bytes(file(bundle, &manifest.golden.file)?).map_err(OpenFault::Golden)?,
-            tolerance: manifest.golden.tolerance,
+            golden: GoldenSet::from_bytes(file(bundle, &set.golden.file)?).map_err(OpenFault::Golden)?,
+            tolerance: set.golden.tolerance,
         };
-        for reference in &manifest.references {
+        for reference in &set.references {
             let values: Vec<f32> = file(bundle, &reference.file)?
                 .chunks_exact(4)
                 .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
@@ -162,13 +165,13 @@ impl Session {
             let shape = reference.shape.iter().map(|n| *n as usize).collect();
             session.references.push(Tensor { shape, values: values.into() });
         }
-        for part in &manifest.parts {
+        for part in &set.parts {
             let resolve = |source: &Source| {
                 let feed = match source {
                     Source::Image(id) => session.prepare(id).map(Feed::Image),
                     Source::Side(id) => session.prepare(id).map(Feed::Side),
                     Source::Reference(id) => {
-                        manifest.references.iter().position(|r| r.id == *id).map(Feed::Reference)
+                        set.references.iter().position(|r| r.id == *id).map(Feed::Reference)
                     }
                     Source::Part { id, output } => session.output(id, output).map(|(p, o)| Feed::Part(p, o)),
                 };
@@ -182,8 +185,8 @@ impl Session {
             let (id, outputs) = (part.id.clone(), part.outputs.clone());
             session.parts.push(LoadedPart { id, engine: Box::new(engine), feeds, outputs });
         }
-        let total: f64 = manifest.models.iter().map(|m| m.weight).sum();
-        for model in &manifest.models {
+        let total: f64 = set.models.iter().map(|m| m.weight).sum();
+        for model in &set.models {
             let (part, output) = session
                 .output(&model.part, &model.output)
                 .ok_or_else(|| OpenFault::Missing(format!("part:{}:{}", model.part, model.output)))?;
@@ -194,8 +197,8 @@ impl Session {
             let (name, calibration) = (model.name.clone(), model.calibration);
             session.models.push(LoadedModel { name, part, output, calibration, share: model.weight / total });
         }
-        let novelty = manifest.novelty.as_ref();
-        let measure = |novelty| novelty::Measure::open(&session, novelty, &manifest.references);
+        let novelty = set.novelty.as_ref();
+        let measure = |novelty| novelty::Measure::open(&session, novelty, &set.references);
         session.novelty = novelty.map(measure).transpose()?;
         Ok(session)
     }

@@ -92,6 +92,7 @@ impl BundleJudge {
         let mut session = Session::open(bundle)?;
         session.check_golden()?;
         let manifest = bundle.manifest();
+        let policy = manifest.set().ok_or(OpenFault::NotASet)?.policy.clone();
         let model = ModelUsed {
             bundle: manifest.name.to_string(),
             release: manifest.release,
@@ -99,7 +100,7 @@ impl BundleJudge {
             prepare: coilsight_models::prepare::VERSION,
             agent: env!("CARGO_PKG_VERSION").into(),
         };
-        Ok(Self { session, policy: manifest.policy.clone(), model })
+        Ok(Self { session, policy, model })
     }
 }
 

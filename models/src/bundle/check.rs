@@ -3,7 +3,7 @@
 mod fault;
 
 use super::golden::MAX_TOLERANCE;
-use super::manifest::{FORMAT, Manifest, Novelty, Part, Reference, Source};
+use super::manifest::{Content, FORMAT, FileEntry, Manifest, ModelSet, Novelty, Part, Reference, Source};
 use super::name::{FileName, Id};
 use super::place::Place;
 use crate::prepare::PrepareSpec;
@@ -34,7 +34,7 @@ pub const MAX_RELEASE: u64 = (1 << 53) - 1;
 
 /// What a file is in a bundle; its kind decides how long it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum FileRole {
     /// An ONNX network.
     Part,
     /// A constant tensor.
@@ -43,7 +43,7 @@ pub enum Role {
     Golden,
 }
 
-impl std::fmt::Display for Role {
+impl std::fmt::Display for FileRole {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Part => "a part",
@@ -62,6 +62,12 @@ impl Manifest {
         if !(1..=MAX_RELEASE).contains(&self.release) {
             return Err(ManifestFault::Release(self.release));
         }
+        if self.floor > self.release {
+            return Err(ManifestFault::Floor { floor: self.floor, release: self.release });
+        }
+        if self.not_after <= self.created_at {
+            return Err(ManifestFault::Dates { created_at: self.created_at, not_after: self.not_after });
+        }
         let named = self.lines.iter().map(Place::to_string).collect::<BTreeSet<_>>();
         let star = self.lines.contains(&Place::Any);
         if !(1..=MAX_ITEMS).contains(&named.len())
@@ -70,26 +76,57 @@ impl Manifest {
         {
             return Err(ManifestFault::Lines);
         }
+        count("files", self.files.len(), 0, MAX_FILES)?;
+        unique("file", self.files.iter().map(|f| f.name.as_str()))?;
+        match &self.content {
+            Content::Set(set) => set.check(&self.files)?,
+            Content::Policy(change) => {
+                change.policy.check().map_err(ManifestFault::Policy)?;
+                text("the reason for another policy", &change.why)?;
+            }
+            Content::Trust(document) => {
+                document.check().map_err(ManifestFault::Trust)?;
+                if document.version != self.release {
+                    let (version, release) = (document.version, self.release);
+                    return Err(ManifestFault::TrustVersion { version, release });
+                }
+            }
+        }
+        let roles = self.roles()?;
+        match self.files.iter().find(|f| !roles.contains_key(&f.name)) {
+            Some(unused) => Err(ManifestFault::Unused(format!("the file {}", unused.name))),
+            None => Ok(()),
+        }
+    }
+
+    /// Every file that something uses, with what it is used as.
+    pub fn roles(&self) -> Result<BTreeMap<&FileName, FileRole>, ManifestFault> {
+        self.set().map_or_else(|| Ok(BTreeMap::new()), ModelSet::roles)
+    }
+}
+
+impl ModelSet {
+    /// Whether it makes sense with `files`.
+    fn check(&self, files: &[FileEntry]) -> Result<(), ManifestFault> {
         self.check_prepares()?;
         self.policy.check().map_err(ManifestFault::Policy)?;
         self.check_parts()?;
         self.check_models()?;
         self.novelty.as_ref().map_or(Ok(()), |novelty| self.check_novelty(novelty))?;
         self.check_all_used()?;
-        self.check_files()?;
+        self.check_files(files)?;
         between("the golden tolerance", self.golden.tolerance, 0.0, MAX_TOLERANCE, "0 to 0.01")?;
         self.check_provenance()
     }
 
-    /// Every file that something uses, with what it is used as.
-    pub fn roles(&self) -> Result<BTreeMap<&FileName, Role>, ManifestFault> {
-        let parts = self.parts.iter().map(|p| (&p.file, Role::Part));
-        let references = self.references.iter().map(|r| (&r.file, Role::Reference));
+    fn roles(&self) -> Result<BTreeMap<&FileName, FileRole>, ManifestFault> {
+        let parts = self.parts.iter().map(|p| (&p.file, FileRole::Part));
+        let references = self.references.iter().map(|r| (&r.file, FileRole::Reference));
         let mut roles = BTreeMap::new();
-        for (file, role) in parts.chain(references).chain([(&self.golden.file, Role::Golden)]) {
+        for (file, role) in parts.chain(references).chain([(&self.golden.file, FileRole::Golden)]) {
             match roles.insert(file, role) {
                 // Two parts may run one network on different inputs; nothing else shares a file.
-                Some(before) if before != role || role != Role::Part => {
+                Some(before) if before != role || role != FileRole::Part => {
                     return Err(ManifestFault::FileRoles(file.clone()));
                 }
                 _ => {}
@@ -217,14 +254,9 @@ impl Manifest {
         }
     }
 
-    fn check_files(&self) -> Result<(), ManifestFault> {
-        count("files", self.files.len(), 1, MAX_FILES)?;
-        unique("file", self.files.iter().map(|f| f.name.as_str()))?;
-        let roles = self.roles()?;
-        if let Some(unused) = self.files.iter().find(|f| !roles.contains_key(&f.name)) {
-            return Err(ManifestFault::Unused(format!("the file {}", unused.name)));
-        }
-        if let Some((missing, role)) = roles.iter().find(|(name, _)| self.length_of(name).is_none()) {
+    fn check_files(&self, files: &[FileEntry]) -> Result<(), ManifestFault> {
+        let length_of = |name: &FileName| files.iter().find(|f| f.name == *name).map(|f| f.length);
+        if let Some((missing, role)) = self.roles()?.iter().find(|(name, _)| length_of(name).is_none()) {
             return Err(ManifestFault::Unknown {
                 user: role.to_string(),
                 used: format!("the file {missing}"),
@@ -232,18 +264,12 @@ impl Manifest {
         }
         for reference in &self.references {
             let values = reference.shape.iter().try_fold(1u64, |n, side| n.checked_mul(*side));
-            let fits =
-                |n: &u64| (1..=MAX_REFERENCE).contains(n) && self.length_of(&reference.file) == Some(n * 4);
+            let fits = |n: &u64| (1..=MAX_REFERENCE).contains(n) && length_of(&reference.file) == Some(n * 4);
             if reference.shape.is_empty() || reference.shape.len() > 6 || !values.as_ref().is_some_and(fits) {
                 return Err(ManifestFault::Shape(reference.id.clone()));
             }
         }
         Ok(())
-    }
-
-    /// The stated length of a file.
-    fn length_of(&self, name: &FileName) -> Option<u64> {
-        self.files.iter().find(|f| f.name == *name).map(|f| f.length)
     }
 
     fn check_provenance(&self) -> Result<(), ManifestFault> {

@@ -28,6 +28,9 @@ fn edit(text: &str, from: &str, to: &str) -> String {
 const NOVELTY: &str = r#""novelty": {"part": "net", "output": "logits", "centre": "mean", "whitening": "axes",
     "limit": 3.0}"#;
 
+/// The same metric before the one that is there.
+const METRIC: &str = r#""metrics": {"f1": {"value": 0.9, "low": 0.8, "high": 1.0},"#;
+
 /// Every hostile case by name, all of them close to one good bundle.
 fn hostile(key: &Key) -> Vec<(&'static str, Vec<u8>)> {
     let (network, golden) = (b"a network", b"its coils");
@@ -72,11 +75,12 @@ fn hostile(key: &Key) -> Vec<(&'static str, Vec<u8>)> {
         ("signatures-without-end", patched(12, &u32::MAX.to_le_bytes())),
         ("manifest-without-end", patched(20, &u32::MAX.to_le_bytes())),
         ("file-without-end", edited("\"length\": 9", "\"length\": 18446744073709551615")),
-        ("older-format", edited("\"format\": 2", "\"format\": 1")),
-        ("newer-format", edited("\"format\": 2", "\"format\": 3")),
+        ("older-format", edited("\"format\": 3", "\"format\": 2")),
+        ("newer-format", edited("\"format\": 3", "\"format\": 4")),
         ("rule-not-known", edited("\"release\": 1", "\"expires\": \"2026-12-01\", \"release\": 1")),
         ("path-as-name", edited("\"name\": \"net.onnx\"", "\"name\": \"../../etc/cron.d/net\"")),
         ("file-twice", edited("\"name\": \"golden.bin\"", "\"name\": \"net.onnx\"")),
+        ("metric-twice", edited("\"metrics\": {", METRIC)),
         ("part-of-itself", edited("\"from\": \"image:beside\"", "\"from\": \"part:net:logits\"")),
         ("image-of-nothing", edited("\"from\": \"image:beside\"", "\"from\": \"image:square\"")),
         ("novelty-of-nothing", edited("\"novelty\": null", NOVELTY)),

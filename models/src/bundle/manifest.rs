@@ -7,6 +7,8 @@ use super::check::ManifestFault;
 use super::error::RefusedBundle;
 use super::name::{FileName, Id, Sha256};
 use super::place::{Place, Version};
+use super::trust::TrustDocument;
+use super::unique::once;
 use crate::prepare::PrepareSpec;
 use crate::verdict::Policy;
 use serde::{Deserialize, Serialize};
@@ -14,27 +16,55 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The manifest format that this program writes and reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
-/// A model set: who it is for, how coils become tensors, which networks judge, and every file.
+/// What is signed: for whom it is, how new it is, what it brings, and every file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// [`FORMAT`].
     pub format: u32,
-    /// What people call the set.
+    /// What people call it.
     pub name: Id,
-    /// A counter that only rises: a device does not go back behind the release it has. At least 1.
+    /// A counter that only rises: a device does not go back behind the release it has. At least 1. Sets and policies
+    /// count together; of a trust document it is the version.
     pub release: u64,
+    /// No set of a lower release may be gone back to once this one was taken in; at most `release`, 0 for any.
+    pub floor: u64,
     /// When it was built.
     pub created_at: jiff::Timestamp,
+    /// Until when it is meant to be in use, after `created_at`. Past it a line warns and goes on.
+    pub not_after: jiff::Timestamp,
     /// The plant it is for, or `"*"`.
     pub plant: Place,
     /// The lines it is for; `["*"]` for any.
     pub lines: Vec<Place>,
     /// The oldest agent that can use it.
     pub requires_agent: Version,
+    /// What it brings.
+    pub content: Content,
+    /// Every file, in the order in which they follow the manifest.
+    pub files: Vec<FileEntry>,
+}
+
+/// What a bundle brings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Content {
+    /// A whole model set.
+    Set(Box<ModelSet>),
+    /// Other thresholds for a set that the line has.
+    Policy(PolicyChange),
+    /// Other keys to believe.
+    Trust(Box<TrustDocument>),
+}
+
+/// A model set: how coils become tensors, which networks judge, and what their scores mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSet {
     /// The ways in which a coil becomes tensors, by the names that the parts' inputs call them: 1 to 8.
+    #[serde(deserialize_with = "once")]
     pub prepare: BTreeMap<Id, PrepareSpec>,
     /// Networks, each evaluated once per coil, in this order.
     pub parts: Vec<Part>,
@@ -50,8 +80,18 @@ pub struct Manifest {
     pub golden: Golden,
     /// Where it comes from and how it did.
     pub provenance: Provenance,
-    /// Every file, in the order in which they follow the manifest.
-    pub files: Vec<FileEntry>,
+}
+
+/// Other thresholds for a set that stays as it is. Brings no file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyChange {
+    /// Fingerprint of the set that it is for; a line whose active set is another one refuses it.
+    pub set: Sha256,
+    /// How scores become a verdict from now on.
+    pub policy: Policy,
+    /// Why, for the record.
+    pub why: String,
 }
 
 /// One ONNX network. Several models may read one part: shared stages are computed once.
@@ -250,6 +290,7 @@ pub struct Provenance {
     /// Licences of code and weights that the set is bound by.
     pub licences: Vec<String>,
     /// How it did, by name of the metric.
+    #[serde(deserialize_with = "once")]
     pub metrics: BTreeMap<String, Metric>,
 }
 
@@ -278,6 +319,14 @@ pub struct FileEntry {
 }
 
 impl Manifest {
+    /// The model set, if it brings one.
+    pub fn set(&self) -> Option<&ModelSet> {
+        match &self.content {
+            Content::Set(set) => Some(set),
+            Content::Policy(_) | Content::Trust(_) => None,
+        }
+    }
+
     /// Reads a manifest and checks that it makes sense. Says nothing about who wrote it.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, RefusedBundle> {
         /// The one field that every format has.

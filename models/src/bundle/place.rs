@@ -1,6 +1,9 @@
 //! For where and for which program a bundle is meant, and whether that is here.
 
-use super::manifest::Manifest;
+use super::attack::Attack;
+use super::manifest::{Content, Manifest};
+use super::name::Sha256;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -120,16 +123,25 @@ pub struct Here<'a> {
     pub line: &'a str,
     /// The agent's version.
     pub agent: Version,
-    /// The newest release that was ever confirmed here; kept apart from the slots, for they are overwritten.
+    /// The newest release of a set or policy that was ever taken in; kept apart from the slots, for they change.
     pub newest_release: Option<u64>,
+    /// The latest time that a trusted signer ever stated as now: it is at least so late, whatever a clock says.
+    pub signed_time: Option<Timestamp>,
+    /// The set that judges, by its fingerprint: what a policy can be for.
+    pub active_set: Option<Sha256>,
 }
+
+/// A release may be so much further than the newest one. A thief of keys could otherwise sign the last release there
+/// is; at one a day these last for decades.
+pub const MOST_AHEAD: u64 = 10_000;
 
 /// Why a genuine bundle is not for this device.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotForHere {
     /// Another plant's.
     #[error(
-        "Send the set that was built for this plant: this one is for {meant}, here is {here} (a set of another plant)"
+        "Send the bundle that was built for this plant: this one is for {meant}, here is {here} ({})",
+        Attack::WrongLine
     )]
     Plant {
         /// What the manifest says.
@@ -139,7 +151,8 @@ pub enum NotForHere {
     },
     /// Another line's.
     #[error(
-        "Send the set that was built for this line: this one is for {meant}, here is {here} (a set of another line)"
+        "Send the bundle that was built for this line: this one is for {meant}, here is {here} ({})",
+        Attack::WrongLine
     )]
     Line {
         /// What the manifest says.
@@ -155,9 +168,10 @@ pub enum NotForHere {
         /// What the device says.
         here: Version,
     },
-    /// An older release than one that ran here.
+    /// An older release than one that was taken in here.
     #[error(
-        "Build the set anew with a release above {newest} if its content is really wanted: it is release {release} (rollback)"
+        "Build it anew with a release above {newest} if its content is really wanted: it is release {release} ({})",
+        Attack::Rollback
     )]
     Rollback {
         /// What the manifest says.
@@ -165,6 +179,56 @@ pub enum NotForHere {
         /// What the device had already.
         newest: u64,
     },
+    /// A release too far ahead.
+    #[error(
+        "Build it anew with the next release: it is release {release}, the newest here is {newest}, and more than \
+         {MOST_AHEAD} in one step are refused ({})",
+        Attack::FastForward
+    )]
+    FastForward {
+        /// What the manifest says.
+        release: u64,
+        /// What the device had already.
+        newest: u64,
+    },
+    /// Past its time, by what a trusted signer said later.
+    #[error(
+        "Send a newer bundle: this one is meant to be used until {not_after}, and one signed at {signed_time} was here \
+         already ({})",
+        Attack::Freeze
+    )]
+    Freeze {
+        /// Until when it is meant to be used.
+        not_after: Timestamp,
+        /// It is at least so late.
+        signed_time: Timestamp,
+    },
+    /// A policy for a set that does not judge here.
+    #[error(
+        "Build the policy anew for the set that judges here: it is for the set {meant}, here is {} ({})",
+        here.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string),
+        Attack::MixAndMatch
+    )]
+    OtherSet {
+        /// The set that the policy is for.
+        meant: Sha256,
+        /// The set that judges.
+        here: Option<Sha256>,
+    },
+}
+
+impl NotForHere {
+    /// The attack that this stops; `None` where it is a plain fault.
+    pub fn attack(&self) -> Option<Attack> {
+        Some(match self {
+            Self::Plant { .. } | Self::Line { .. } => Attack::WrongLine,
+            Self::Rollback { .. } => Attack::Rollback,
+            Self::FastForward { .. } => Attack::FastForward,
+            Self::Freeze { .. } => Attack::Freeze,
+            Self::OtherSet { .. } => Attack::MixAndMatch,
+            Self::Agent { .. } => return None,
+        })
+    }
 }
 
 impl Manifest {
@@ -180,11 +244,26 @@ impl Manifest {
         if here.agent < self.requires_agent {
             return Err(NotForHere::Agent { needs: self.requires_agent, here: here.agent });
         }
-        match here.newest_release {
-            Some(newest) if self.release < newest => {
-                Err(NotForHere::Rollback { release: self.release, newest })
+        if let Content::Trust(_) = self.content {
+            // Its counter is its own: whoever verifies it has compared it with the document in force.
+            return Ok(());
+        }
+        let newest = here.newest_release.unwrap_or(0);
+        if self.release < newest {
+            return Err(NotForHere::Rollback { release: self.release, newest });
+        }
+        if self.release - newest > MOST_AHEAD {
+            return Err(NotForHere::FastForward { release: self.release, newest });
+        }
+        // What this machine's clock says is not believed: a wrong one would keep good bundles out.
+        if let Some(signed_time) = here.signed_time.filter(|time| *time > self.not_after) {
+            return Err(NotForHere::Freeze { not_after: self.not_after, signed_time });
+        }
+        match &self.content {
+            Content::Policy(change) if here.active_set != Some(change.set) => {
+                Err(NotForHere::OtherSet { meant: change.set, here: here.active_set })
             }
-            _ => Ok(()),
+            Content::Policy(_) | Content::Set(_) | Content::Trust(_) => Ok(()),
         }
     }
 }
@@ -218,30 +297,64 @@ mod tests {
     }
 
     #[test]
-    fn a_set_for_elsewhere_or_of_yesterday_is_turned_away() {
+    fn a_bundle_for_elsewhere_of_yesterday_or_from_the_far_future_is_turned_away() {
         let mut manifest = testing::manifest();
         manifest.plant = Place::Named("hagen".into());
         manifest.lines = vec![Place::Named("gl2".into()), Place::Named("gl3".into())];
         manifest.release = 7;
-        let here =
-            Here { plant: "hagen", line: "gl2", agent: manifest.requires_agent, newest_release: Some(7) };
+        let here = Here {
+            plant: "hagen",
+            line: "gl2",
+            agent: manifest.requires_agent,
+            newest_release: Some(7),
+            signed_time: Some(manifest.not_after),
+            active_set: None,
+        };
         assert_eq!(manifest.is_for(&here), Ok(()));
-        assert_eq!(manifest.is_for(&Here { newest_release: None, ..here.clone() }), Ok(()));
-        assert!(matches!(
-            manifest.is_for(&Here { plant: "linz", ..here.clone() }),
-            Err(NotForHere::Plant { .. })
-        ));
-        assert!(matches!(
-            manifest.is_for(&Here { line: "gl1", ..here.clone() }),
-            Err(NotForHere::Line { .. })
-        ));
+        assert_eq!(
+            manifest.is_for(&Here { newest_release: None, signed_time: None, ..here.clone() }),
+            Ok(())
+        );
+        let refused = |change: &dyn Fn(&mut Here<'_>)| {
+            let mut other = here.clone();
+            change(&mut other);
+            let refused = manifest.is_for(&other).unwrap_err();
+            if let Some(attack) = refused.attack() {
+                assert!(refused.to_string().ends_with(&format!("({attack})")), "{refused}");
+            }
+            refused
+        };
+        assert!(matches!(refused(&|h| h.plant = "linz"), NotForHere::Plant { .. }));
+        assert!(matches!(refused(&|h| h.line = "gl1"), NotForHere::Line { .. }));
         let old = Version { major: 0, minor: 0, patch: 9 };
-        assert!(matches!(
-            manifest.is_for(&Here { agent: old, ..here.clone() }),
-            Err(NotForHere::Agent { .. })
-        ));
-        let rollback = manifest.is_for(&Here { newest_release: Some(8), ..here }).unwrap_err();
+        assert!(matches!(refused(&|h| h.agent = old), NotForHere::Agent { .. }));
+        let rollback = refused(&|h| h.newest_release = Some(8));
         assert_eq!(rollback, NotForHere::Rollback { release: 7, newest: 8 });
-        assert!(rollback.to_string().ends_with("(rollback)"));
+        let later = manifest.not_after + jiff::SignedDuration::from_secs(1);
+        assert!(matches!(refused(&|h| h.signed_time = Some(later)), NotForHere::Freeze { .. }));
+
+        manifest.release = 7 + MOST_AHEAD;
+        assert_eq!(manifest.is_for(&here), Ok(()));
+        manifest.release += 1;
+        assert!(matches!(manifest.is_for(&here), Err(NotForHere::FastForward { newest: 7, .. })));
+    }
+
+    #[test]
+    fn a_policy_is_for_one_set() {
+        let set = Sha256::of(b"set");
+        let manifest = testing::policy_change(set);
+        let here = Here {
+            plant: "any",
+            line: "gl2",
+            agent: manifest.requires_agent,
+            newest_release: None,
+            signed_time: None,
+            active_set: Some(set),
+        };
+        assert_eq!(manifest.is_for(&here), Ok(()));
+        for active_set in [None, Some(Sha256::of(b"another"))] {
+            let refused = manifest.is_for(&Here { active_set, ..here.clone() }).unwrap_err();
+            assert_eq!(refused.attack(), Some(Attack::MixAndMatch));
+        }
     }
 }

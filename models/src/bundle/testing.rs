@@ -2,10 +2,13 @@
 
 use super::golden::{GoldenCoil, GoldenSet};
 use super::manifest::{
-    Calibration, FORMAT, FileEntry, Golden, Manifest, Metric, Model, Part, PartInput, Precision, Provenance,
-    Source,
+    Calibration, Content, FORMAT, FileEntry, Golden, Manifest, Metric, Model, ModelSet, Part, PartInput,
+    PolicyChange, Precision, Provenance, Source,
 };
-use super::{Builder, FileName, Id, Layout, Limits, Place, Sha256, TrustedKeys, Version};
+use super::{
+    Builder, FileName, Id, Layout, Limits, Place, Quorum, Roles, Sha256, TRUST_FORMAT, TrustDocument,
+    TrustedKeys, Version,
+};
 use crate::coil::{CELLS, CoilId, CoilMatrix, Order, ToleranceClass};
 use crate::prepare::{self, Channel, PrepareSpec, SideValue, Signal};
 use crate::verdict::{Policy, Threshold};
@@ -83,37 +86,82 @@ pub(crate) fn spec() -> PrepareSpec {
 
 /// One part, one model, one golden coil, stated files of which only lengths are true.
 pub(crate) fn manifest() -> Manifest {
-    let t = Threshold { nok_from: 0.5, review_from: 0.4, review_to: 0.6 };
     let entry = |file: &str, length| FileEntry { name: name(file), length, sha256: Sha256::of(b"") };
     Manifest {
         format: FORMAT,
         name: id("gl2-first"),
         release: 1,
+        floor: 0,
         created_at: "2026-11-22T02:00:00Z".parse().unwrap(),
+        not_after: "2027-11-22T02:00:00Z".parse().unwrap(),
         plant: Place::Any,
         lines: vec![Place::Named("gl2".into())],
         requires_agent: Version { major: 0, minor: 1, patch: 0 },
-        prepare: BTreeMap::from([(id("beside"), spec())]),
-        parts: vec![part("net", &[("image", "image:beside"), ("side", "side:beside")], &["logits"])],
-        models: vec![model("first", "net", "logits")],
-        references: vec![],
-        novelty: None,
-        policy: Policy { miss_cost: 20.0, a: t, b: t, c: t, unknown: t },
-        golden: Golden { file: name("golden.bin"), tolerance: 0.001 },
-        provenance: Provenance {
-            trainer_version: "0.1.0".into(),
-            run: "2026-11-22-a".into(),
-            data_sha256: Sha256::of(b"data"),
-            set_name: "gl2-train".into(),
-            coils: 4542,
-            nok: 131,
-            seed: 7,
-            weight_origin: "scratch".into(),
-            licences: vec!["MIT OR Apache-2.0".into()],
-            metrics: BTreeMap::from([("f1".into(), Metric { value: 0.7, low: 0.6, high: 0.8 })]),
-        },
+        content: Content::Set(Box::new(ModelSet {
+            prepare: BTreeMap::from([(id("beside"), spec())]),
+            parts: vec![part("net", &[("image", "image:beside"), ("side", "side:beside")], &["logits"])],
+            models: vec![model("first", "net", "logits")],
+            references: vec![],
+            novelty: None,
+            policy: policy(),
+            golden: Golden { file: name("golden.bin"), tolerance: 0.001 },
+            provenance: Provenance {
+                trainer_version: "0.1.0".into(),
+                run: "2026-11-22-a".into(),
+                data_sha256: Sha256::of(b"data"),
+                set_name: "gl2-train".into(),
+                coils: 4542,
+                nok: 131,
+                seed: 7,
+                weight_origin: "scratch".into(),
+                licences: vec!["MIT OR Apache-2.0".into()],
+                metrics: BTreeMap::from([("f1".into(), Metric { value: 0.7, low: 0.6, high: 0.8 })]),
+            },
+        })),
         files: vec![entry("net.onnx", 4), entry("golden.bin", 20_000)],
     }
+}
+
+pub(crate) fn policy() -> Policy {
+    let t = Threshold { nok_from: 0.5, review_from: 0.4, review_to: 0.6 };
+    Policy { miss_cost: 20.0, a: t, b: t, c: t, unknown: t }
+}
+
+/// The set of a manifest that has one, to be changed.
+pub(crate) fn set_of(manifest: &mut Manifest) -> &mut ModelSet {
+    let Content::Set(set) = &mut manifest.content else { panic!("a manifest of a set") };
+    set
+}
+
+/// Other thresholds for a set.
+pub(crate) fn policy_change(set: Sha256) -> Manifest {
+    let content = Content::Policy(PolicyChange { set, policy: policy(), why: "fewer false alarms".into() });
+    Manifest { content, files: Vec::new(), ..manifest() }
+}
+
+/// A document in which each key has the roles of its letters: `b`uild, `r`elease, `t`rust; one signature of each.
+pub(crate) fn trust(version: u64, keys: &[(&str, &str, &Key)]) -> TrustDocument {
+    let line = |key: &Key| key.public().lines().last().unwrap().to_string();
+    let quorum = |letter| Quorum {
+        keys: keys.iter().filter(|k| k.1.contains(letter)).map(|k| k.0.to_string()).collect(),
+        required: 1,
+    };
+    TrustDocument {
+        format: TRUST_FORMAT,
+        version,
+        keys: keys.iter().map(|(name, _, key)| ((*name).to_string(), line(key))).collect(),
+        roles: Roles { build: quorum('b'), release: quorum('r'), trust: quorum('t') },
+        revoked: Vec::new(),
+        restart_release: None,
+    }
+}
+
+/// A bundle that brings a trust document.
+pub(crate) fn trust_layout(document: TrustDocument) -> Layout {
+    let release = document.version;
+    let manifest =
+        Manifest { release, content: Content::Trust(Box::new(document)), files: Vec::new(), ..manifest() };
+    Builder::new(manifest).lay_out(&Limits::default()).unwrap()
 }
 
 /// An even coil with a thin patch, and what its one model is said to score.

@@ -1,11 +1,19 @@
-//! Whom a device believes: named public keys, and how many of them must have signed.
+//! Whom a device believes: named public keys, their roles, and how many of a role must have signed.
+
+mod document;
+
+pub use document::{
+    MAX_TRUST_DOCUMENT, Quorum, RevokedKey, Roles, TRUST_FORMAT, TrustDocument, TrustFault, TrustUnread,
+};
 
 use super::error::RefusedBundle;
 use super::framing::Front;
+use super::manifest::Content;
 use super::signature::{KeyId, base64};
+use serde::{Deserialize, Serialize};
 
 /// Most trusted keys.
-pub const MAX_KEYS: usize = 64;
+pub(super) const MAX_KEYS: usize = 64;
 /// Longest text of a public key file, in bytes.
 const MAX_KEY_TEXT: usize = 4 * 1024;
 /// Longest name of a key, in bytes.
@@ -41,20 +49,71 @@ pub enum KeyFault {
     },
 }
 
+/// What a key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyRole {
+    /// Build sets: a trainer's.
+    Build,
+    /// Release sets and policies to lines: a maintenance engineer's.
+    Release,
+    /// Say which keys are believed.
+    Trust,
+}
+
+impl KeyRole {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Build, Self::Release, Self::Trust];
+
+    /// What it lets a key do, in words.
+    pub(super) fn deed(self) -> &'static str {
+        match self {
+            Self::Build => "build sets",
+            Self::Release => "release to lines",
+            Self::Trust => "say which keys are believed",
+        }
+    }
+}
+
+impl std::fmt::Display for KeyRole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Build => "build",
+            Self::Release => "release",
+            Self::Trust => "trust",
+        })
+    }
+}
+
 /// A public key under the name that people know it by.
 #[derive(Clone, Debug)]
 struct TrustedKey {
     name: String,
+    public: PublicKey,
+}
+
+/// A public key: its id, its curve point, and the crate's own form.
+#[derive(Clone, Debug)]
+struct PublicKey {
     id: KeyId,
     point: [u8; 32],
     key: minisign_verify::PublicKey,
 }
 
-/// Named minisign public keys, and the number of distinct ones that must have signed (m of n).
+/// Named minisign public keys, and which of them must have signed.
 #[derive(Clone, Debug)]
 pub struct TrustedKeys {
     keys: Vec<TrustedKey>,
-    required: usize,
+    rule: Rule,
+}
+
+/// Who must have signed.
+#[derive(Clone, Debug)]
+enum Rule {
+    /// So many of the keys, whatever the bundle brings: for looking at bundles, away from a line.
+    Any(usize),
+    /// Keys by role, as the document says.
+    Roles(Box<TrustDocument>),
 }
 
 /// A trusted key whose signature over a bundle is valid.
@@ -64,17 +123,26 @@ pub struct Signer {
     pub name: String,
     /// The key's id.
     pub key_id: KeyId,
+    /// What it may do; nothing in particular where keys have no roles.
+    pub roles: Vec<KeyRole>,
     /// What the signer wrote beside the signature; the signature covers it.
     pub comment: String,
 }
 
+/// Whose signatures a front carries.
+struct Signatures {
+    valid: Vec<Signer>,
+    /// Ids of keys that are not trusted.
+    strangers: Vec<KeyId>,
+}
+
 impl TrustedKeys {
-    /// Takes `(name, text)` of public keys, the text as in a `.pub` file or its second line alone.
-    /// One signer is required until [`Self::require`] says more.
+    /// Takes `(name, text)` of public keys, the text as in a `.pub` file or its second line alone. Any one of them
+    /// must have signed, until [`Self::require`] says more.
     pub fn new<N: Into<String>, T: AsRef<str>>(
         keys: impl IntoIterator<Item = (N, T)>,
     ) -> Result<Self, KeyFault> {
-        let mut trusted = Self { keys: Vec::new(), required: 1 };
+        let mut trusted = Self { keys: Vec::new(), rule: Rule::Any(1) };
         for (name, text) in keys {
             trusted.add(name.into(), text.as_ref())?;
         }
@@ -88,42 +156,54 @@ impl TrustedKeys {
     pub fn require(self, required: usize) -> Result<Self, KeyFault> {
         let keys = self.keys.len();
         if (1..=keys).contains(&required) {
-            Ok(Self { required, ..self })
+            Ok(Self { rule: Rule::Any(required), ..self })
         } else {
             Err(KeyFault::Required { required, keys })
         }
     }
 
-    /// How many distinct keys must have signed.
-    pub fn required(&self) -> usize {
-        self.required
+    /// The keys of a document, each believed for its roles alone.
+    pub fn of_document(document: TrustDocument) -> Result<Self, TrustFault> {
+        document.check()?;
+        let keys = document.keys.iter().map(|(name, key)| (name.clone(), key.clone()));
+        let trusted = Self::new(keys).map_err(TrustFault::Keys)?;
+        Ok(Self { rule: Rule::Roles(Box::new(document)), ..trusted })
+    }
+
+    /// The document that gives the keys their roles, if they have any.
+    pub fn document(&self) -> Option<&TrustDocument> {
+        match &self.rule {
+            Rule::Roles(document) => Some(document),
+            Rule::Any(_) => None,
+        }
     }
 
     /// The keys' names and ids, in the order given.
     pub fn names(&self) -> impl Iterator<Item = (&str, KeyId)> {
-        self.keys.iter().map(|k| (k.name.as_str(), k.id))
+        self.keys.iter().map(|k| (k.name.as_str(), k.public.id))
     }
 
     fn add(&mut self, name: String, text: &str) -> Result<(), KeyFault> {
         if name.is_empty() || name.len() > MAX_KEY_NAME || name.contains(char::is_control) {
             return Err(KeyFault::Name(name.chars().take(MAX_KEY_NAME).collect()));
         }
-        let Some((id, point, key)) = public_key(text) else {
-            return Err(KeyFault::NotAKey(name));
-        };
+        let public = public_key(text).map_err(|()| KeyFault::NotAKey(name.clone()))?;
         for other in &self.keys {
             if other.name == name {
                 return Err(KeyFault::SameName(name));
             }
-            if other.point == point {
+            if other.public.point == public.point {
                 return Err(KeyFault::SameKey(other.name.clone(), name));
             }
         }
-        self.keys.push(TrustedKey { name, id, point, key });
+        self.keys.push(TrustedKey { name, public });
         Ok(())
     }
 
-    /// The distinct trusted keys that validly signed `front`'s manifest; enough of them, or a refusal.
+    /// The distinct trusted keys that validly signed `front`'s manifest: at least one, or a refusal.
+    ///
+    /// What the manifest brings, and so whose signatures it needs, is not known before it is read; and it is not read
+    /// before somebody who is trusted signed it. [`Self::suffice`] comes after.
     ///
     /// A signature by a key that is not trusted here neither helps nor harms: that is how a new key is
     /// brought in while old devices know only the old one. A signature under a trusted key's id that
@@ -132,81 +212,132 @@ impl TrustedKeys {
         if front.signatures().is_empty() {
             return Err(RefusedBundle::Unsigned);
         }
-        let mut signers: Vec<Signer> = Vec::new();
-        let mut strangers = Vec::new();
+        let Signatures { valid, strangers } = self.signatures(front)?;
+        if valid.is_empty() {
+            // Nobody here knows whoever signed: what it brings does not matter.
+            return Err(self.too_few(None, self.least(), &valid, &strangers));
+        }
+        Ok(valid)
+    }
+
+    /// Whether those who signed `front` may bring `content`.
+    pub(super) fn suffice(&self, front: &Front, content: &Content) -> Result<(), RefusedBundle> {
+        let Signatures { valid, strangers } = self.signatures(front)?;
+        let document = match &self.rule {
+            Rule::Any(required) if valid.len() < *required => {
+                return Err(self.too_few(None, *required, &valid, &strangers));
+            }
+            Rule::Any(_) => return Ok(()),
+            Rule::Roles(document) => document,
+        };
+        let roles: &[KeyRole] = match content {
+            Content::Set(_) => &[KeyRole::Build, KeyRole::Release],
+            Content::Policy(_) => &[KeyRole::Release],
+            Content::Trust(_) => &[KeyRole::Trust],
+        };
+        for role in roles {
+            let of_role: Vec<Signer> = valid.iter().filter(|s| s.roles.contains(role)).cloned().collect();
+            let required = document.quorum(*role).required;
+            if of_role.len() < required {
+                return Err(self.too_few(Some(*role), required, &of_role, &strangers));
+            }
+        }
+        match content {
+            Content::Trust(next) => Self::follows(document, next, front),
+            Content::Set(_) | Content::Policy(_) => Ok(()),
+        }
+    }
+
+    /// Whether `next`, which the keys of `document` signed, may take its place.
+    fn follows(document: &TrustDocument, next: &TrustDocument, front: &Front) -> Result<(), RefusedBundle> {
+        // The same once more does nothing.
+        if next.version < document.version || (next.version == document.version && next != document) {
+            return Err(RefusedBundle::OldTrust { version: next.version, here: document.version });
+        }
+        if let Some(forgotten) = document.forgotten_by(next) {
+            return Err(RefusedBundle::Unrevoked { key: forgotten.key.clone() });
+        }
+        let new = Self::of_document(next.clone())
+            .map_err(|fault| RefusedBundle::Manifest(super::check::ManifestFault::Trust(fault)))?;
+        let Signatures { valid, strangers } = new.signatures(front)?;
+        let of_role: Vec<Signer> = valid.into_iter().filter(|s| s.roles.contains(&KeyRole::Trust)).collect();
+        let required = next.quorum(KeyRole::Trust).required;
+        if of_role.len() < required {
+            return Err(new.too_few(Some(KeyRole::Trust), required, &of_role, &strangers));
+        }
+        Ok(())
+    }
+
+    /// The least number of signatures with which anything is taken.
+    fn least(&self) -> usize {
+        match &self.rule {
+            Rule::Any(required) => *required,
+            Rule::Roles(document) => {
+                KeyRole::ALL.into_iter().map(|role| document.quorum(role).required).min().unwrap_or(1)
+            }
+        }
+    }
+
+    fn too_few(
+        &self,
+        role: Option<KeyRole>,
+        required: usize,
+        valid: &[Signer],
+        strangers: &[KeyId],
+    ) -> RefusedBundle {
+        let revoked = self.document().map(|document| document.revoked.as_slice()).unwrap_or_default();
+        let of_revoked = |id: &KeyId| revoked.iter().find(|key| key.key_id() == Some(*id));
+        if let Some((id, key)) = strangers.iter().find_map(|id| of_revoked(id).map(|key| (id, key))) {
+            return RefusedBundle::RevokedSigner { key_id: *id, why: key.why.clone() };
+        }
+        RefusedBundle::TooFewSigners {
+            role,
+            required,
+            signers: valid.iter().map(|signer| signer.name.clone()).collect(),
+            strangers: strangers.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn signatures(&self, front: &Front) -> Result<Signatures, RefusedBundle> {
+        let mut found = Signatures { valid: Vec::new(), strangers: Vec::new() };
         for signature in front.signatures() {
-            let claimed: Vec<_> = self.keys.iter().filter(|k| k.id == signature.key_id()).collect();
-            let valid =
-                |k: &&&TrustedKey| k.key.verify(front.manifest_bytes(), signature.parsed(), false).is_ok();
+            let claimed: Vec<_> = self.keys.iter().filter(|k| k.public.id == signature.key_id()).collect();
+            let valid = |k: &&&TrustedKey| {
+                k.public.key.verify(front.manifest_bytes(), signature.parsed(), false).is_ok()
+            };
             match (claimed.first(), claimed.iter().find(valid)) {
-                (None, _) => strangers.push(signature.key_id().to_string()),
+                (None, _) => found.strangers.push(signature.key_id()),
                 (Some(first), None) => return Err(RefusedBundle::Forged { key: first.name.clone() }),
-                (_, Some(key)) if signers.iter().any(|s| s.name == key.name) => {}
-                (_, Some(key)) => signers.push(Signer {
+                (_, Some(key)) if found.valid.iter().any(|s| s.name == key.name) => {}
+                (_, Some(key)) => found.valid.push(Signer {
                     name: key.name.clone(),
-                    key_id: key.id,
+                    key_id: key.public.id,
+                    roles: self.document().map_or_else(Vec::new, |d| d.roles_of(&key.name).collect()),
                     comment: signature.trusted_comment().to_string(),
                 }),
             }
         }
-        if signers.len() < self.required {
-            let signers = signers.into_iter().map(|s| s.name).collect();
-            return Err(RefusedBundle::TooFewSigners { required: self.required, signers, strangers });
-        }
-        Ok(signers)
+        Ok(found)
     }
 }
 
-/// Reads a public key file, or its second line alone: id, curve point and the crate's own form.
-fn public_key(text: &str) -> Option<(KeyId, [u8; 32], minisign_verify::PublicKey)> {
-    if text.len() > MAX_KEY_TEXT {
-        return None;
-    }
-    let line = text.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with("untrusted comment:"))?;
-    let key = minisign_verify::PublicKey::from_base64(line).ok()?;
-    let raw: [u8; 42] = base64(line)?.try_into().ok()?;
-    let (algorithm, rest) = raw.split_first_chunk::<2>()?;
-    let (id, point) = rest.split_first_chunk::<8>()?;
-    (algorithm == b"Ed").then_some((KeyId(*id), point.try_into().ok()?, key))
+/// Reads a public key file, or its second line alone.
+fn public_key(text: &str) -> Result<PublicKey, ()> {
+    let read = || {
+        if text.len() > MAX_KEY_TEXT {
+            return None;
+        }
+        let comment = |l: &&str| l.starts_with("untrusted comment:");
+        let line = text.lines().map(str::trim).find(|l| !l.is_empty() && !comment(l))?;
+        let key = minisign_verify::PublicKey::from_base64(line).ok()?;
+        let raw: [u8; 42] = base64(line)?.try_into().ok()?;
+        let (algorithm, rest) = raw.split_first_chunk::<2>()?;
+        let (id, point) = rest.split_first_chunk::<8>()?;
+        let (id, point) = (KeyId(*id), point.try_into().ok()?);
+        (algorithm == b"Ed").then_some(PublicKey { id, point, key })
+    };
+    read().ok_or(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
-    const FILE: &str = "untrusted comment: minisign public key E7620F1842B4E81F
-RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3
-";
-
-    #[test]
-    fn keys_come_as_a_file_or_a_line() {
-        for text in [A, FILE] {
-            let keys = TrustedKeys::new([("release", text)]).unwrap();
-            let (name, id) = keys.names().next().unwrap();
-            assert_eq!((name, id.to_string().as_str()), ("release", "E7620F1842B4E81F"));
-        }
-    }
-
-    #[test]
-    fn one_key_under_two_names_is_one_key() {
-        assert!(matches!(TrustedKeys::new([("a", A), ("b", FILE)]), Err(KeyFault::SameKey(..))));
-        // Another key id in front of the same point does not make another key.
-        let other_id = A.replace("RWQf6", "RWQe6");
-        assert!(matches!(TrustedKeys::new([("a", A), ("b", other_id.as_str())]), Err(KeyFault::SameKey(..))));
-    }
-
-    #[test]
-    fn sets_that_make_no_sense_are_refused() {
-        let none: [(&str, &str); 0] = [];
-        assert_eq!(TrustedKeys::new(none).unwrap_err(), KeyFault::Count(0));
-        assert_eq!(TrustedKeys::new([("", A)]).unwrap_err(), KeyFault::Name(String::new()));
-        for bad in ["", "RWQ", "hello", &A.replace("RWQ", "RUQ"), &A.replace("RWQ", "XWQ"), &"x".repeat(9999)]
-        {
-            assert_eq!(TrustedKeys::new([("a", bad)]).unwrap_err(), KeyFault::NotAKey("a".into()), "{bad}");
-        }
-        let keys = TrustedKeys::new([("a", A)]).unwrap();
-        assert!(matches!(keys.clone().require(0), Err(KeyFault::Required { .. })));
-        assert!(matches!(keys.require(2), Err(KeyFault::Required { .. })));
-    }
-}
+mod tests;

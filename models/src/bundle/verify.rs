@@ -1,9 +1,10 @@
 //! The one way from bytes to a bundle that may be used. Agent, trainer and every tool come through here.
 //!
 //! In this order, and stopping at the first thing wrong: framing, signatures over the manifest's exact
-//! bytes, the manifest itself, each file's length and then its digest, the end.
+//! bytes, the manifest itself, whether those who signed may bring what it brings, each file's length and
+//! then its digest, the end.
 
-use super::check::{MAX_REFERENCE, Role};
+use super::check::{FileRole, MAX_REFERENCE};
 use super::error::RefusedBundle;
 use super::framing::Front;
 use super::golden::MAX_GOLDEN_BYTES;
@@ -37,9 +38,9 @@ impl Limits {
         for file in &manifest.files {
             length = length.saturating_add(file.length);
             let most = match roles.get(&file.name) {
-                Some(Role::Reference) => 4 * MAX_REFERENCE,
-                Some(Role::Golden) => MAX_GOLDEN_BYTES,
-                Some(Role::Part) | None => self.part,
+                Some(FileRole::Reference) => 4 * MAX_REFERENCE,
+                Some(FileRole::Golden) => MAX_GOLDEN_BYTES,
+                Some(FileRole::Part) | None => self.part,
             };
             if file.length > most {
                 return Err(RefusedBundle::FileTooLarge {
@@ -73,10 +74,7 @@ impl Verified {
     /// Holds at most the manifest and the files in memory, never more than has arrived and never more
     /// than `limits` allow; a refusal drops it all.
     pub fn read(mut reader: impl Read, keys: &TrustedKeys, limits: &Limits) -> Result<Self, RefusedBundle> {
-        let front = Front::read(&mut reader)?;
-        let signers = keys.signers(&front)?;
-        let manifest = Manifest::parse(front.manifest_bytes())?;
-        limits.check(front.length(), &manifest)?;
+        let VerifiedFront { front, manifest, signers } = VerifiedFront::read(&mut reader, keys, limits)?;
         let mut files = BTreeMap::new();
         for file in &manifest.files {
             let mut hashing = read::Hashing::new(&mut reader);
@@ -113,6 +111,36 @@ impl Verified {
     /// The signatures and the exact bytes that they sign, for other tools to check.
     pub fn front(&self) -> &Front {
         &self.front
+    }
+}
+
+/// A front that was signed by enough trusted keys: what can be known of a bundle before its files have come.
+#[derive(Debug)]
+pub struct VerifiedFront {
+    front: Front,
+    manifest: Manifest,
+    signers: Vec<Signer>,
+}
+
+impl VerifiedFront {
+    /// Reads and verifies a front, and leaves the files unread.
+    pub fn read(mut reader: impl Read, keys: &TrustedKeys, limits: &Limits) -> Result<Self, RefusedBundle> {
+        let front = Front::read(&mut reader)?;
+        let signers = keys.signers(&front)?;
+        let manifest = Manifest::parse(front.manifest_bytes())?;
+        keys.suffice(&front, &manifest.content)?;
+        limits.check(front.length(), &manifest)?;
+        Ok(Self { front, manifest, signers })
+    }
+
+    /// What was signed.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Bytes of the whole bundle.
+    pub fn total(&self) -> u64 {
+        self.manifest.files.iter().fold(self.front.length(), |sum, file| sum.saturating_add(file.length))
     }
 }
 

@@ -4,7 +4,9 @@ use super::Session;
 use super::onnx::Graph;
 use crate::bundle::golden::{GoldenCoil, GoldenSet};
 use crate::bundle::manifest::{Calibration, Manifest, Novelty, Reference};
-use crate::bundle::testing::{Key, golden_coil, id, layout_with, manifest, model, name, part, signed};
+use crate::bundle::testing::{
+    Key, golden_coil, id, layout_with, manifest, model, name, part, set_of, signed,
+};
 use crate::bundle::{Limits, Verified};
 
 /// Mean of each channel, the side values behind them, one linear layer.
@@ -93,22 +95,23 @@ pub(super) fn chain() -> (Manifest, Vec<(&'static str, Vec<u8>)>) {
         .node("MatMul", &["f", "w"], "logits", None)
         .output("logits", &[1, 2])
         .bytes();
-    chain.parts = vec![
+    let set = set_of(&mut chain);
+    set.parts = vec![
         part("trunk", &[("x", "image:beside")], &["features"]),
         part("plain", &[("f", "part:trunk:features")], &["logits"]),
         part("off", &[("features", "part:trunk:features"), ("reference", "reference:ok")], &["logits"]),
     ];
-    chain.models = vec![model("plain", "plain", "logits"), model("off", "off", "logits")];
-    chain.models[1].weight = 3.0;
-    chain.models[1].calibration = Calibration { scale: 2.0, offset: -1.0 };
+    set.models = vec![model("plain", "plain", "logits"), model("off", "off", "logits")];
+    set.models[1].weight = 3.0;
+    set.models[1].calibration = Calibration { scale: 2.0, offset: -1.0 };
     let reference = |of: &str, shape: &[u64]| Reference {
         id: id(of),
         file: name(&format!("{of}.f32")),
         shape: shape.to_vec(),
     };
-    chain.references =
+    set.references =
         vec![reference("ok", &[1, 2]), reference("centre", &[2]), reference("whitening", &[2, 2])];
-    chain.novelty = Some(Novelty {
+    set.novelty = Some(Novelty {
         part: id("trunk"),
         output: "features".into(),
         centre: id("centre"),

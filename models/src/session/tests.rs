@@ -4,7 +4,7 @@ use super::onnx::Graph;
 use super::testing::{bundle, chain, linear, one, plain, trunk};
 use super::*;
 use crate::bundle::golden::GoldenCoil;
-use crate::bundle::testing::{golden_coil, id, model, part, spec};
+use crate::bundle::testing::{golden_coil, id, model, part, set_of, spec};
 use crate::bundle::{Limits, fixtures};
 use crate::coil::CELLS;
 use crate::prepare::{Channel, Layout, SideValue};
@@ -215,8 +215,8 @@ fn a_distance_that_is_no_number_is_no_score() {
 #[test]
 fn features_are_as_many_as_are_measured() {
     let (mut manifest, mut files) = chain();
-    manifest.references[1].shape = vec![3];
-    manifest.references[2].shape = vec![2, 3];
+    set_of(&mut manifest).references[1].shape = vec![3];
+    set_of(&mut manifest).references[2].shape = vec![2, 3];
     (files[4].1, files[5].1) = (vec![0; 12], vec![0; 24]);
     let refused = Session::open(&bundle(manifest, files, vec![golden_coil("a", 0.5)])).unwrap_err();
     assert!(
@@ -249,13 +249,13 @@ fn voters_see_a_coil_in_different_ways() {
     let side = vec![SideValue::Known, SideValue::Nominal];
     let grey =
         PrepareSpec { layout: Layout::Square, channels: vec![Channel::grey(0.0, 140.0)], side, ..spec() };
-    manifest.prepare.insert(id("square"), grey);
+    set_of(&mut manifest).prepare.insert(id("square"), grey);
     let mut third = part("third", &[("x", "image:square"), ("side", "side:square")], &["logits"]);
     third.file = crate::bundle::testing::name("third.onnx");
-    manifest.parts.push(third);
-    manifest.models = vec![model("third", "third", "logits"), model("plain", "plain", "logits")];
-    manifest.parts.remove(2);
-    manifest.references.remove(0);
+    set_of(&mut manifest).parts.push(third);
+    set_of(&mut manifest).models = vec![model("third", "third", "logits"), model("plain", "plain", "logits")];
+    set_of(&mut manifest).parts.remove(2);
+    set_of(&mut manifest).references.remove(0);
     files.remove(3);
     files.remove(2);
     let mean = Graph::default()

@@ -4,8 +4,10 @@ use super::keygen::password;
 use crate::release::{BuildOptions, BuiltModel, EVERY, ReleaseSet, SecretKey, build};
 use anyhow::Context;
 use clap::Subcommand;
+use coilsight_models::bundle::manifest::{Content, ModelSet};
 use coilsight_models::bundle::{Place, Unverified};
-use jiff::Timestamp;
+use coilsight_models::verdict::Policy;
+use jiff::{SignedDuration, Timestamp};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -39,6 +41,12 @@ pub enum BundleCommand {
         /// When it is built, instead of now: equal inputs then give equal bytes, but for the signature.
         #[arg(long, value_name = "RFC3339")]
         created_at: Option<Timestamp>,
+        /// For how many days it is meant to be in use: past them the line warns, and goes on.
+        #[arg(long, default_value_t = 365)]
+        valid_days: u32,
+        /// Forbid going back to releases below this one, for instance because they have a fault.
+        #[arg(long, default_value_t = 0)]
+        floor: u64,
         /// Print what was built as JSON.
         #[arg(long)]
         json: bool,
@@ -59,13 +67,29 @@ pub enum BundleCommand {
 /// Carries the subcommand out.
 pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
     match command {
-        BundleCommand::Build { run, key, out, release, plant, lines, f32, created_at, json } => {
+        BundleCommand::Build {
+            run,
+            key,
+            out,
+            release,
+            plant,
+            lines,
+            f32,
+            created_at,
+            valid_days,
+            floor,
+            json,
+        } => {
             let place = |text: &String| Place::try_from(text.clone()).context("a plant's or line's name");
+            let now = created_at.unwrap_or_else(Timestamp::now);
+            let days = SignedDuration::from_hours(24 * i64::from(*valid_days));
             let options = BuildOptions {
                 release: *release,
                 plant: place(plant)?,
                 lines: lines.iter().map(place).collect::<Result<_, _>>()?,
-                now: created_at.unwrap_or_else(Timestamp::now),
+                floor: *floor,
+                now,
+                not_after: now.checked_add(days).context("--valid-days is too far away")?,
                 f32: f32.clone(),
             };
             let key = SecretKey::open(key, password)?;
@@ -140,36 +164,53 @@ fn inspect(path: &Path, extract: Option<&Path>, json: bool) -> anyhow::Result<()
     for signature in front.signatures() {
         println!("  signed with key {}: {}", signature.key_id(), signature.trusted_comment());
     }
-    for model in &claimed.models {
-        println!("  model {} ({}), weight {}", model.name, model.kind, model.weight);
-    }
-    for part in &claimed.parts {
-        println!("  network {}: {}", part.id, serde_json::to_string(&part.precision)?.trim_matches('"'));
-        for kept in &part.float {
-            println!("    f32: {kept}");
+    println!("  to be used until {}; nothing below release {} after it", claimed.not_after, claimed.floor);
+    match &claimed.content {
+        Content::Set(set) => inspect_set(set)?,
+        Content::Policy(change) => {
+            println!("  other thresholds for the set {}: {}", change.set, change.why);
+            inspect_policy(&change.policy);
         }
-    }
-    for (name, spec) in &claimed.prepare {
-        let (channels, side) = (spec.channels.len(), spec.side.len());
-        println!("  coils as {name}: {:?}, {channels} channels, {side} side values", spec.layout);
-    }
-    if let Some(novelty) = &claimed.novelty {
-        println!("  REVIEW beyond distance {:.3} of features of {}", novelty.limit, novelty.part);
-    }
-    for (class, t) in ["A", "B", "C"].iter().zip([claimed.policy.a, claimed.policy.b, claimed.policy.c]) {
-        println!(
-            "  class {class}: NOK from P(NOK) {:.3}, REVIEW from {:.3} to {:.3}",
-            t.nok_from, t.review_from, t.review_to
-        );
-    }
-    let p = &claimed.provenance;
-    println!("  trained on {} coils ({} NOK) of {}, {}", p.coils, p.nok, p.set_name, p.weight_origin);
-    for (name, m) in &p.metrics {
-        println!("  {name}: {:.3} [{:.3}, {:.3}]", m.value, m.low, m.high);
+        Content::Trust(document) => println!("{}", serde_json::to_string_pretty(document)?),
     }
     for file in &claimed.files {
         println!("  {} {} bytes", file.name, file.length);
     }
     println!("  fingerprint {}", front.fingerprint());
     Ok(())
+}
+
+fn inspect_set(set: &ModelSet) -> anyhow::Result<()> {
+    for model in &set.models {
+        println!("  model {} ({}), weight {}", model.name, model.kind, model.weight);
+    }
+    for part in &set.parts {
+        println!("  network {}: {}", part.id, serde_json::to_string(&part.precision)?.trim_matches('"'));
+        for kept in &part.float {
+            println!("    f32: {kept}");
+        }
+    }
+    for (name, spec) in &set.prepare {
+        let (channels, side) = (spec.channels.len(), spec.side.len());
+        println!("  coils as {name}: {:?}, {channels} channels, {side} side values", spec.layout);
+    }
+    if let Some(novelty) = &set.novelty {
+        println!("  REVIEW beyond distance {:.3} of features of {}", novelty.limit, novelty.part);
+    }
+    inspect_policy(&set.policy);
+    let p = &set.provenance;
+    println!("  trained on {} coils ({} NOK) of {}, {}", p.coils, p.nok, p.set_name, p.weight_origin);
+    for (name, m) in &p.metrics {
+        println!("  {name}: {:.3} [{:.3}, {:.3}]", m.value, m.low, m.high);
+    }
+    Ok(())
+}
+
+fn inspect_policy(policy: &Policy) {
+    for (class, t) in ["A", "B", "C"].iter().zip([policy.a, policy.b, policy.c]) {
+        println!(
+            "  class {class}: NOK from P(NOK) {:.3}, REVIEW from {:.3} to {:.3}",
+            t.nok_from, t.review_from, t.review_to
+        );
+    }
 }

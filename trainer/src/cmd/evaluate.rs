@@ -163,7 +163,7 @@ fn by_bundle(args: &EvaluateArgs, set: &CoilSet) -> anyhow::Result<Vec<Judged>> 
         .with_context(|| format!("the bundle {} is refused", args.of.display()))?;
     let mut session = Session::open(&bundle)?;
     session.check_golden()?;
-    let policy = &bundle.manifest().policy;
+    let policy = &bundle.manifest().set().context("the bundle brings no model set")?.policy;
     let judge = |coil: &LabelledCoil| {
         let scores = session.score(&coil.matrix, coil.order.as_ref())?;
         Ok(as_the_line_would(coil, scores.p_nok, scores.novelty, policy))

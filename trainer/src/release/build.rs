@@ -30,8 +30,12 @@ pub struct BuildOptions {
     pub plant: Place,
     /// The lines it is for.
     pub lines: Vec<Place>,
+    /// No set of a lower release may be gone back to once it was taken in; 0 for any.
+    pub floor: u64,
     /// When it is built.
     pub now: Timestamp,
+    /// Until when it is meant to be in use.
+    pub not_after: Timestamp,
     /// The models that are released as they were trained, without int8; [`EVERY`] for all.
     pub f32: Vec<String>,
 }

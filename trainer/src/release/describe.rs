@@ -5,7 +5,8 @@ use super::set::ReleaseSet;
 use anyhow::ensure;
 use coilsight_models::bundle::golden::GoldenSet;
 use coilsight_models::bundle::manifest::{
-    Calibration, FORMAT, Golden, Manifest, Model, Novelty, Part, PartInput, Reference, Source,
+    Calibration, Content, FORMAT, Golden, Manifest, Model, ModelSet, Novelty, Part, PartInput, Reference,
+    Source,
 };
 use coilsight_models::bundle::{Builder, FileName, Id, Layout, Limits};
 
@@ -102,18 +103,22 @@ fn manifest(
         format: FORMAT,
         name: set.name.clone(),
         release: options.release,
+        floor: options.floor,
         created_at: options.now,
+        not_after: options.not_after,
         plant: options.plant.clone(),
         lines: options.lines.clone(),
         requires_agent: env!("CARGO_PKG_VERSION").parse()?,
-        prepare,
-        parts,
-        models,
-        references,
-        novelty,
-        policy: set.policy.clone(),
-        golden: Golden { file: golden_file()?, tolerance: TOLERANCE },
-        provenance: set.provenance()?,
+        content: Content::Set(Box::new(ModelSet {
+            prepare,
+            parts,
+            models,
+            references,
+            novelty,
+            policy: set.policy.clone(),
+            golden: Golden { file: golden_file()?, tolerance: TOLERANCE },
+            provenance: set.provenance()?,
+        })),
         files: Vec::new(),
     };
     Ok((manifest, files))

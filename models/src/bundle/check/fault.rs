@@ -2,6 +2,7 @@
 
 use crate::bundle::manifest::FORMAT;
 use crate::bundle::name::{FileName, Id};
+use crate::bundle::trust::TrustFault;
 use crate::prepare::BadSpec;
 use crate::verdict::BadPolicy;
 
@@ -14,6 +15,33 @@ pub enum ManifestFault {
     /// Release 0, or one that not every JSON reader can hold.
     #[error("its release is {0}, it counts from 1 to 9007199254740991")]
     Release(u64),
+    /// A floor above the release: not even this one could be gone back to.
+    #[error("its floor is {floor}, above its release {release}")]
+    Floor {
+        /// The lowest release that may be gone back to.
+        floor: u64,
+        /// Its own.
+        release: u64,
+    },
+    /// It ends before it begins.
+    #[error("it is built at {created_at} and meant to be used until {not_after}, which is not later")]
+    Dates {
+        /// When it was built.
+        created_at: jiff::Timestamp,
+        /// Until when it may be used.
+        not_after: jiff::Timestamp,
+    },
+    /// Keys and roles.
+    #[error("its trust document makes no sense")]
+    Trust(#[source] TrustFault),
+    /// Two counters for one thing.
+    #[error("its trust document has version {version}, its release is {release}: they must be the same")]
+    TrustVersion {
+        /// The document's version.
+        version: u64,
+        /// The manifest's release.
+        release: u64,
+    },
     /// No lines, too many, one twice, or `*` among others.
     #[error("its lines are not 1 to 64 different names, or * alone")]
     Lines,

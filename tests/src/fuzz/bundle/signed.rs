@@ -101,7 +101,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
 /// The same manifest with files of a few bytes (what is fuzzed is how they are taken, not what they hold),
 /// and how many they are.
 fn smaller(mut manifest: Value) -> (Vec<u8>, usize) {
-    let references: Vec<Value> = manifest["references"].as_array().cloned().unwrap_or_default();
+    let references: Vec<Value> =
+        manifest["content"]["set"]["references"].as_array().cloned().unwrap_or_default();
     let mut total = 0;
     for entry in manifest["files"].as_array_mut().expect("a manifest has files") {
         if !references.iter().any(|reference| reference["file"] == entry["name"]) {

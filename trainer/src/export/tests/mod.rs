@@ -333,15 +333,7 @@ fn what_stays_f32_is_told_by_kind() {
         let kept = quantised(&net).kept_float();
         kept.iter().map(|k| (k.what, k.nodes.len())).collect::<Vec<_>>()
     };
-    assert_eq!(
-        told(0),
-        [
-            ("SiLU after convolutions", 16),
-            ("sums", 3),
-            ("pools", 2),
-            ("dense layers", 1)
-        ]
-    );
+    assert_eq!(told(0), [("SiLU after convolutions", 16), ("sums", 3), ("pools", 2), ("dense layers", 1)]);
     assert_eq!(told(2)[..2], [("depthwise and grouped convolutions", 5), ("sums", 2)]);
     assert_eq!(told(3).last(), Some(&("similarity to references", 1)));
     let (_, net) = zoo().swap_remove(0);
