@@ -22,6 +22,7 @@
 mod attack;
 mod build;
 mod check;
+mod ed25519;
 mod error;
 mod framing;
 pub mod golden;
@@ -40,13 +41,14 @@ pub use build::{BuildFault, Builder, Layout};
 pub use check::{
     FileRole, MAX_DIRECTIONS, MAX_FILES, MAX_MODELS, MAX_PARTS, MAX_RELEASE, MAX_TEXT, ManifestFault,
 };
+pub use ed25519::{HalfFault, PointFault};
 pub use error::RefusedBundle;
 pub use framing::Front;
 pub use key_files::{KEY_FOLDER, KeyFileFault, read_key_files};
 pub use manifest::Manifest;
 pub use name::{BadName, FileName, Id, Sha256};
 pub use place::{Here, MOST_AHEAD, NotForHere, Place, Version};
-pub use signature::{KeyId, SignatureFault, SignatureText};
+pub use signature::{Half, KeyId, SignatureFault, SignatureText};
 pub use trust::{
     KeyFault, KeyRole, MAX_TRUST_DOCUMENT, Quorum, RevokedKey, Roles, Signer, TRUST_FORMAT, TrustDocument,
     TrustFault, TrustUnread, TrustedKeys,

@@ -3,6 +3,8 @@
 //! minisign signs everything in its file except the first line, the "untrusted comment". So that no
 //! byte of a bundle can change unnoticed, that line has one fixed text here; `minisign -V` accepts it.
 
+use super::ed25519::{HalfFault, check_signature};
+
 /// The first line of every signature in a bundle.
 pub const UNTRUSTED_COMMENT: &str = "untrusted comment: coilsight bundle signature";
 /// Longest text of one signature, in bytes.
@@ -28,6 +30,32 @@ pub enum SignatureFault {
     /// Signed without prehashing, as minisign did before 2021.
     #[error("it is a legacy signature without prehashing; sign with minisign 0.10 or later, or with -H")]
     Legacy,
+    /// An Ed25519 signature that no honest tool makes.
+    #[error("{half}: {fault}")]
+    Weak {
+        /// Which of the file's two.
+        half: Half,
+        /// What is wrong with it.
+        fault: HalfFault,
+    },
+}
+
+/// The two Ed25519 signatures of a minisign signature file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// The second line's, over the hash of what is signed.
+    Message,
+    /// The fourth line's, over the first signature and the trusted comment.
+    Comment,
+}
+
+impl std::fmt::Display for Half {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Message => "the signature over the manifest",
+            Self::Comment => "the signature over the trusted comment",
+        })
+    }
 }
 
 /// The id of a minisign key: eight bytes, shown as minisign shows them.
@@ -71,7 +99,7 @@ impl SignatureText {
         }
         let text = std::str::from_utf8(bytes).map_err(|_| SignatureFault::NotText)?;
         let lines: Vec<&str> = text.split('\n').collect();
-        let [comment, signature, trusted, _global, ""] = lines[..] else {
+        let [comment, signature, trusted, global, ""] = lines[..] else {
             return Err(SignatureFault::NotMinisign);
         };
         let control = |c: char| c.is_control() && c != '\n' && c != '\t';
@@ -91,6 +119,10 @@ impl SignatureText {
         let key_id =
             key_id.and_then(|id| id.try_into().ok()).map(KeyId).ok_or(SignatureFault::NotMinisign)?;
         let parsed = minisign_verify::Signature::decode(text).map_err(|_| SignatureFault::NotMinisign)?;
+        for (half, bytes) in [(Half::Message, raw.get(10..)), (Half::Comment, base64(global).as_deref())] {
+            let bytes = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(SignatureFault::NotMinisign)?;
+            check_signature(bytes).map_err(|fault| SignatureFault::Weak { half, fault })?;
+        }
         Ok(Self { text: text.to_string(), key_id, parsed })
     }
 

@@ -6,6 +6,7 @@ pub use document::{
     MAX_TRUST_DOCUMENT, Quorum, RevokedKey, Roles, TRUST_FORMAT, TrustDocument, TrustFault, TrustUnread,
 };
 
+use super::ed25519::{PointFault, check_point};
 use super::error::RefusedBundle;
 use super::framing::Front;
 use super::manifest::Content;
@@ -33,6 +34,14 @@ pub enum KeyFault {
         "give the minisign public key file of {0:?} (two lines, the second begins RW): this text is none"
     )]
     NotAKey(String),
+    /// A key for which others than its owner can sign, or one in an encoding that no tool makes.
+    #[error("remove the key {name:?} and find out who made it: it is {fault} (key compromise)")]
+    Weak {
+        /// The key's name.
+        name: String,
+        /// What is wrong with it.
+        fault: PointFault,
+    },
     /// One key twice would count as two signers.
     #[error("remove one of {0:?} and {1:?}: both are the same key")]
     SameKey(String, String),
@@ -188,6 +197,9 @@ impl TrustedKeys {
             return Err(KeyFault::Name(name.chars().take(MAX_KEY_NAME).collect()));
         }
         let public = public_key(text).map_err(|()| KeyFault::NotAKey(name.clone()))?;
+        if let Err(fault) = check_point(&public.point) {
+            return Err(KeyFault::Weak { name, fault });
+        }
         for other in &self.keys {
             if other.name == name {
                 return Err(KeyFault::SameName(name));
