@@ -17,6 +17,8 @@ pub mod recording;
 pub mod replay;
 pub mod say;
 pub mod show;
+pub mod slots;
 pub mod station;
 pub mod systemd;
 pub mod trust;
+pub mod update;

@@ -13,6 +13,7 @@ mod infer;
 mod ingest;
 mod journal;
 mod judge;
+mod judges;
 mod normalise;
 mod pass;
 mod publish;
@@ -23,19 +24,22 @@ pub(crate) mod tests;
 pub use feedback::FeedbackRecord;
 pub use infer::Opinion;
 pub use judge::{BundleJudge, Judge, NoJudge, Unfit, Unjudged};
+pub use judges::Judges;
 pub(crate) use pass::short_hex;
 pub use pass::{BadPassKey, PassKey, decision_id};
 pub use publish::{NotTaken, Outgoing, Publish};
 
 use crate::archive::{self, Archive, OpenSegment};
-use coilsight_models::coil::CoilId;
+use coilsight_models::coil::{CoilId, CoilMatrix, Order};
+use coilsight_models::message::assessment::Assessment;
 use coilsight_models::message::{Kind, Topics, inbound};
 use coilsight_models::tally::{Counts, Fate, Reason, Tally};
 use coilsight_models::verdict::CoverageRule;
 use jiff::Timestamp;
+use journal::Entry;
 use pass::OpenPass;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,7 +148,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub struct Line {
     config: Config,
     archive: Arc<Archive>,
-    judge: Box<dyn Judge>,
+    judges: Judges,
     open: BTreeMap<CoilId, OpenPass>,
     /// Coils whose gateway repeats a pass that has its decision: their rows are duplicates.
     /// By the step at which they began, for the oldest to be forgotten when there are too many.
@@ -159,7 +163,23 @@ pub struct Line {
     closed: u64,
     /// Of these, for want of room.
     closed_early: u64,
+    keep_judged: bool,
+    judged: VecDeque<Judged>,
 }
+
+/// A coil that was judged, and its decision.
+#[derive(Debug)]
+pub struct Judged {
+    /// What was seen of it.
+    pub matrix: CoilMatrix,
+    /// What was ordered, if it is known.
+    pub order: Option<Order>,
+    /// The decision.
+    pub assessment: Assessment,
+}
+
+/// Coils kept for a second opinion, 38 kB each; older ones go first when there are more.
+const MAX_JUDGED: usize = 8;
 
 impl Line {
     /// Opens the line over its archive; `open` are the passes that an earlier run left undecided.
@@ -167,12 +187,12 @@ impl Line {
         config: Config,
         archive: impl Into<Arc<Archive>>,
         open: &[OpenSegment],
-        judge: Box<dyn Judge>,
+        judges: impl Into<Judges>,
     ) -> Result<Self> {
         let mut line = Self {
             config,
             archive: archive.into(),
-            judge,
+            judges: judges.into(),
             open: BTreeMap::new(),
             repeating: BTreeMap::new(),
             tally: Tally::default(),
@@ -181,6 +201,8 @@ impl Line {
             step: 0,
             closed: 0,
             closed_early: 0,
+            keep_judged: false,
+            judged: VecDeque::new(),
         };
         for segment in open {
             line.recover(segment)?;
@@ -274,14 +296,14 @@ impl Line {
         self.closed_early
     }
 
-    /// Who judges.
+    /// Who decides for coils that begin now.
     pub fn judge(&self) -> &dyn Judge {
-        self.judge.as_ref()
+        self.judges.active()
     }
 
     /// Puts a known coil through whoever judges and a small write on the disk: whether the line could work.
     pub fn prove(&mut self) -> Result<()> {
-        self.judge.prove().map_err(Error::Judge)?;
+        self.judges.active_mut().prove().map_err(Error::Judge)?;
         Ok(self.archive.heartbeat()?)
     }
 
@@ -336,7 +358,48 @@ impl Line {
         self.tally.rows += &seen.rows;
         self.tally.readings += &seen.readings;
         self.closed += 1;
+        self.let_go();
         Ok(())
+    }
+
+    /// From the next coil's start on `judge` decides; coils that are open keep whom they are bound to.
+    pub fn take_over(&mut self, judge: Box<dyn Judge>) {
+        self.judges.take_over(judge);
+        self.let_go();
+    }
+
+    fn let_go(&mut self) {
+        let open = &self.open;
+        self.judges.keep(|binding| open.values().any(|pass| pass.bound == binding));
+    }
+
+    /// What open coils are bound to.
+    pub fn bindings(&self) -> impl Iterator<Item = String> {
+        self.open.values().map(|pass| pass.bound.clone())
+    }
+
+    /// What the open coils that an earlier run left are bound to.
+    pub fn bindings_of(open: &[OpenSegment]) -> BTreeSet<String> {
+        let records = open.iter().flat_map(|segment| &segment.records);
+        records
+            .filter_map(|bytes| match Entry::decode(bytes) {
+                Some(Entry::Bound(binding)) => Some(binding),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Keeps what is judged from here on for [`Self::take_judged`], or does not.
+    pub fn keep_judged(&mut self, keep: bool) {
+        self.keep_judged = keep;
+        if !keep {
+            self.judged.clear();
+        }
+    }
+
+    /// The oldest coil of the last few that were judged and stored, for a second opinion that changes nothing.
+    pub fn take_judged(&mut self) -> Option<Judged> {
+        self.judged.pop_front()
     }
 
     fn judge_and_store(&mut self, pass: &OpenPass) -> Result<normalise::Seen> {
@@ -344,6 +407,7 @@ impl Line {
         let judged = self.infer(&seen);
         let assessment = self.decide(&seen, judged);
         self.store(&seen, &assessment, pass.segment)?;
+        self.remember(&seen, assessment);
         Ok(seen)
     }
 }

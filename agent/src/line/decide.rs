@@ -25,7 +25,8 @@ impl Line {
         if let Some(Novelty { distance, limit }) = novelty {
             causes.push(Cause::UnlikeTraining { distance, limit });
         }
-        let policy = self.judge.policy();
+        let set = self.judges.of(&seen.bound);
+        let policy = set.policy();
         let judgement = judge(scores.as_ref().map(|s| s.p_nok), seen.order.as_ref(), causes, policy);
         let threshold = policy.threshold(seen.order.map(|order| order.tolerance_class()));
         let votes = scores.as_ref().map(|scores| votes(scores, threshold)).unwrap_or_default();
@@ -48,7 +49,7 @@ impl Line {
             length_m: seen.length_m,
             coverage: seen.coverage.clone(),
             rows: seen.rows.clone(),
-            model: self.judge.model(),
+            model: set.model(),
             timing: Timing {
                 closed_at: self.now.wall,
                 ended_at: seen.ended_at,

@@ -21,14 +21,15 @@ pub struct Opinion {
 
 impl Line {
     pub(super) fn infer(&mut self, seen: &Seen) -> Opinion {
+        let judge = self.judges.of_mut(&seen.bound);
         let began = Instant::now();
         let order = seen.order.as_ref();
-        let scores = seen.matrix.as_ref().map(|matrix| self.judge.scores(matrix, order));
+        let scores = seen.matrix.as_ref().map(|matrix| judge.scores(matrix, order));
         let evidence = match (&scores, &seen.matrix) {
             (Some(Ok(scores)), Some(matrix)) => {
-                let threshold = self.judge.policy().threshold(order.map(Order::tolerance_class));
+                let threshold = judge.policy().threshold(order.map(Order::tolerance_class));
                 if scores.p_nok >= threshold.review_from {
-                    evidence::find(self.judge.as_mut(), matrix, order, seen.length_m, scores.p_nok)
+                    evidence::find(judge, matrix, order, seen.length_m, scores.p_nok)
                 } else {
                     Vec::new()
                 }

@@ -212,13 +212,19 @@ impl Line {
         self.step += 1;
         if !self.open.contains_key(id) {
             let segment = self.archive.begin()?;
-            if let Err(error) = self.archive.append(segment, &Entry::Opened(id.clone()).encode()) {
+            let bound = self.judges.active().binding();
+            let opened = [Entry::Opened(id.clone()), Entry::Bound(bound.clone())];
+            if let Err(error) =
+                opened.iter().try_for_each(|entry| self.archive.append(segment, &entry.encode()))
+            {
                 // On a full disk this is tried again and again: each try would leave a segment.
                 let _ = self.archive.discard(segment);
                 return Err(error.into());
             }
-            self.open
-                .insert(id.clone(), OpenPass::new(id.clone(), Some(segment), self.now.elapsed, self.step));
+            self.open.insert(
+                id.clone(),
+                OpenPass::new(id.clone(), Some(segment), bound, self.now.elapsed, self.step),
+            );
         }
         if let Some(pass) = self.open.get_mut(id) {
             (pass.heard, pass.step) = (self.now.elapsed, self.step);
@@ -251,7 +257,8 @@ impl Line {
             return Ok(false);
         }
         self.step += 1;
-        self.open.insert(id.clone(), OpenPass::new(id.clone(), None, self.now.elapsed, self.step));
+        let bound = self.judges.active().binding();
+        self.open.insert(id.clone(), OpenPass::new(id.clone(), None, bound, self.now.elapsed, self.step));
         let closed = self.close_early(id);
         // Not stored, not taken: the message comes again.
         closed.inspect_err(|_| drop(self.open.remove(id))).map(|()| true)
@@ -348,10 +355,12 @@ impl Line {
         // A coil has one open pass: an earlier one that a failing disk left behind is over.
         self.close(&id)?;
         self.step += 1;
-        let mut pass = OpenPass::new(id.clone(), Some(segment.id), self.now.elapsed, self.step);
+        let active = self.judges.active().binding();
+        let mut pass = OpenPass::new(id.clone(), Some(segment.id), active, self.now.elapsed, self.step);
         for entry in entries {
             match entry {
                 Entry::Opened(_) => {}
+                Entry::Bound(binding) => pass.bound = binding,
                 Entry::Start(start) => pass.start = Some(start),
                 Entry::Rows(rows) => rows.iter().for_each(|row| {
                     pass.strip.add(row);

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub(super) enum Entry {
     /// Always first.
     Opened(CoilId),
+    /// To the set that judges it.
+    Bound(String),
     Start(Start),
     Rows(Vec<Row>),
     End {
@@ -32,6 +34,9 @@ const ROWS: u8 = 3;
 const END: u8 = 4;
 const WHOLE: u8 = 5;
 const UNREADABLE: u8 = 6;
+const BOUND: u8 = 7;
+/// No binding is longer, bytes: two fingerprints.
+const MAX_BINDING: usize = 256;
 
 /// Bytes of a row: its position in millimetres and 18 readings.
 const ROW: usize = 4 + 4 * GAUGES;
@@ -67,6 +72,7 @@ impl Entry {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Opened(id) => json(OPENED, id),
+            Self::Bound(binding) => json(BOUND, binding),
             Self::Start(start) => json(START, &StartRecord::from(start)),
             Self::End { length_m, at } => json(END, &(length_m, at)),
             Self::Unreadable(rows) => json(UNREADABLE, rows),
@@ -103,7 +109,7 @@ impl Entry {
             Self::Opened(id) => Some(id),
             Self::Start(start) => Some(&start.coil_id),
             Self::Whole(coil) => Some(&coil.start.coil_id),
-            Self::Rows(_) | Self::End { .. } | Self::Unreadable(_) => None,
+            Self::Bound(_) | Self::Rows(_) | Self::End { .. } | Self::Unreadable(_) => None,
         }
     }
 
@@ -112,6 +118,10 @@ impl Entry {
         let (kind, content) = bytes.split_first()?;
         match *kind {
             OPENED => serde_json::from_slice(content).ok().map(Self::Opened),
+            BOUND => {
+                let binding: String = serde_json::from_slice(content).ok()?;
+                (binding.len() <= MAX_BINDING).then_some(Self::Bound(binding))
+            }
             START => serde_json::from_slice::<StartRecord>(content).ok().map(|s| Self::Start(s.into())),
             END => {
                 let (length_m, at) = serde_json::from_slice(content).ok()?;
@@ -190,6 +200,7 @@ mod tests {
         let whole = |matrix| WholeCoil { start: bad.clone(), length_m: Some(900.5), matrix, absurd_cells: 2 };
         for entry in [
             Entry::Opened(CoilId::new("GL2-1").unwrap()),
+            Entry::Bound("a".repeat(129)),
             Entry::Start(good),
             Entry::Start(bad.clone()),
             Entry::Rows(vec![row, row]),
@@ -217,6 +228,7 @@ mod tests {
         for length_m in [0.0, -1.0, 20_000.5, 1e300] {
             assert_eq!(Entry::decode(&Entry::End { length_m, at: None }.encode()), None, "{length_m} m");
         }
+        assert_eq!(Entry::decode(&Entry::Bound("a".repeat(257)).encode()), None);
         assert_eq!(Entry::decode(&Entry::Unreadable(u64::MAX).encode()), None);
         let whole = |absurd_cells| WholeCoil {
             start: start(Err(OrderFault::Width)),

@@ -1,6 +1,6 @@
 //! Who judges coils: a verified bundle's models, or a stand-in in tests.
 
-use coilsight_models::bundle::Verified;
+use coilsight_models::bundle::{Sha256, Verified};
 use coilsight_models::coil::{CoilMatrix, Order};
 use coilsight_models::message::assessment::ModelUsed;
 use coilsight_models::session::{GoldenRefused, OpenFault, Scores, Session};
@@ -15,6 +15,11 @@ pub trait Judge: Send {
     fn policy(&self) -> &Policy;
     /// What to call it.
     fn model(&self) -> ModelUsed;
+    /// What a coil that it judges is bound to: no two sets have the same.
+    fn binding(&self) -> String {
+        let ModelUsed { fingerprint, policy, .. } = self.model();
+        policy.map_or_else(|| fingerprint.clone(), |policy| format!("{fingerprint}+{policy}"))
+    }
     /// Judges a coil that it knows, and sees whether it still judges it so.
     fn prove(&mut self) -> Result<(), Unjudged>;
     /// Why nothing is judged, where that is so from the start.
@@ -50,7 +55,7 @@ impl Judge for NoJudge {
     fn model(&self) -> ModelUsed {
         let none = String::from("none");
         let agent = env!("CARGO_PKG_VERSION").into();
-        ModelUsed { bundle: none.clone(), release: 0, fingerprint: none, prepare: 0, agent }
+        ModelUsed { bundle: none.clone(), release: 0, fingerprint: none, policy: None, prepare: 0, agent }
     }
 
     fn prove(&mut self) -> Result<(), Unjudged> {
@@ -83,6 +88,9 @@ pub enum Unfit {
     /// They do not score as they did at the trainer.
     #[error("the bundle's models do not score here as they did at the trainer, so they are not used")]
     Golden(#[from] GoldenRefused),
+    /// A policy was looked for where none is.
+    #[error("the bundle brings no thresholds")]
+    NoPolicy,
 }
 
 impl BundleJudge {
@@ -97,10 +105,22 @@ impl BundleJudge {
             bundle: manifest.name.to_string(),
             release: manifest.release,
             fingerprint: bundle.fingerprint().to_string(),
+            policy: None,
             prepare: coilsight_models::prepare::VERSION,
             agent: env!("CARGO_PKG_VERSION").into(),
         };
         Ok(Self { session, policy, model })
+    }
+}
+
+impl BundleJudge {
+    /// The same networks under other thresholds, which the bundle `fingerprint` brought.
+    pub fn with_policy(mut self, policy: Policy, name: &str, release: u64, fingerprint: Sha256) -> Self {
+        self.policy = policy;
+        self.model.bundle = name.to_owned();
+        self.model.release = release;
+        self.model.policy = Some(fingerprint.to_string());
+        self
     }
 }
 

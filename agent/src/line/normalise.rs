@@ -12,6 +12,8 @@ use jiff::Timestamp;
 #[derive(Debug)]
 pub(super) struct Seen {
     pub key: PassKey,
+    /// The set that judges it.
+    pub bound: String,
     pub order: Option<Order>,
     /// `None` if nothing usable was seen.
     pub matrix: Option<CoilMatrix>,
@@ -81,7 +83,18 @@ impl Line {
         let worth_it = !(pass.early && pass.is_hardly_begun());
         let matrix = matrix.filter(|_| coverage.cells > 0.0 && worth_it);
         let ended_at = pass.ended_at;
-        Ok(Seen { key, order, matrix, length_m, coverage, rows, readings, ended_at, causes })
+        Ok(Seen {
+            key,
+            bound: pass.bound.clone(),
+            order,
+            matrix,
+            length_m,
+            coverage,
+            rows,
+            readings,
+            ended_at,
+            causes,
+        })
     }
 
     /// The name of a pass.

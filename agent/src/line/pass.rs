@@ -101,6 +101,8 @@ pub(super) struct OpenPass {
     pub coil_id: CoilId,
     /// Where its rows are kept; nowhere if it is closed as soon as it is heard of.
     pub segment: Option<SegmentId>,
+    /// The set that judges it, to its end.
+    pub bound: String,
     /// Its start, if it was heard.
     pub start: Option<Start>,
     /// Its length by its end, m.
@@ -130,10 +132,17 @@ pub(super) struct OpenPass {
 }
 
 impl OpenPass {
-    pub fn new(coil_id: CoilId, segment: Option<SegmentId>, heard: Duration, step: u64) -> Self {
+    pub fn new(
+        coil_id: CoilId,
+        segment: Option<SegmentId>,
+        bound: String,
+        heard: Duration,
+        step: u64,
+    ) -> Self {
         Self {
             coil_id,
             segment,
+            bound,
             start: None,
             end: None,
             ended_at: None,

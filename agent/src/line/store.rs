@@ -1,13 +1,24 @@
 //! Fifth call: the decision and its matrix become durable; only then are the coil's rows let go.
 
 use super::normalise::Seen;
-use super::{Error, Line, Result};
+use super::{Error, Judged, Line, MAX_JUDGED, Result};
 use crate::archive::{Decided, NewDecision, SegmentId};
 use coilsight_models::coil::CoilMatrix;
 use coilsight_models::message::assessment::Assessment;
 use coilsight_models::verdict::Cause;
 
 impl Line {
+    /// Keeps a stored decision for a second opinion, if one is wanted. A coil of another set than the one that decides
+    /// now says nothing about that one.
+    pub(super) fn remember(&mut self, seen: &Seen, assessment: Assessment) {
+        let wanted = self.keep_judged && seen.bound == self.judges.active().binding();
+        let Some(matrix) = seen.matrix.clone().filter(|_| wanted) else { return };
+        if self.judged.len() >= MAX_JUDGED {
+            self.judged.pop_front();
+        }
+        self.judged.push_back(Judged { matrix, order: seen.order, assessment });
+    }
+
     pub(super) fn store(
         &self,
         seen: &Seen,

@@ -48,7 +48,14 @@ impl Judge for ThinSpotJudge {
 
     fn model(&self) -> ModelUsed {
         let text = String::from("test");
-        ModelUsed { bundle: text.clone(), release: 1, fingerprint: text.clone(), prepare: 1, agent: text }
+        ModelUsed {
+            bundle: text.clone(),
+            release: 1,
+            fingerprint: text.clone(),
+            policy: None,
+            prepare: 1,
+            agent: text,
+        }
     }
 
     fn prove(&mut self) -> Result<(), Unjudged> {

@@ -5,7 +5,7 @@ use super::attack::Attack;
 use super::check::ManifestFault;
 use super::framing::{FRAMING, MAX_SIGNATURES};
 use super::manifest::FORMAT;
-use super::name::FileName;
+use super::name::{FileName, Sha256};
 use super::signature::{KeyId, SignatureFault};
 use super::trust::KeyRole;
 
@@ -207,6 +207,15 @@ pub enum RefusedBundle {
         most: u64,
     },
 
+    /// Another bundle lies where a known one should.
+    #[error(
+        "Send the bundle again: the file is not the one with the fingerprint {wanted} (a damaged disk, or tampering)"
+    )]
+    AnotherBundle {
+        /// The fingerprint that was expected.
+        wanted: Sha256,
+    },
+
     /// A file whose content is not what was signed.
     #[error(
         "Ask for the file again, and if it comes the same, find out who touched it: its file {file} does not have the SHA-256 that the manifest states ({}, or a damaged copy)",
@@ -243,6 +252,7 @@ impl RefusedBundle {
             | Self::NewerFormat { .. }
             | Self::OlderFormat { .. }
             | Self::ManifestText(_)
+            | Self::AnotherBundle { .. }
             | Self::Manifest(_) => return None,
         })
     }

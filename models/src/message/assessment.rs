@@ -108,8 +108,11 @@ pub struct ModelUsed {
     pub bundle: String,
     /// Its release counter.
     pub release: u64,
-    /// SHA-256 of its manifest, in hex.
+    /// SHA-256 of the set's manifest, in hex.
     pub fingerprint: String,
+    /// SHA-256 of the manifest that brought other thresholds for it, in hex, if any did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// Version of the matrix-to-tensor contract.
     pub prepare: u32,
     /// The agent's version.

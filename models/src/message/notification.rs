@@ -50,4 +50,6 @@ pub enum Subject {
     Clock,
     /// The broker does not let the agent do what it must.
     Broker,
+    /// A bundle was refused, given up, took over, went back, or is past its time.
+    Model,
 }

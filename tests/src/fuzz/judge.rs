@@ -38,6 +38,13 @@ impl Judge for StandIn {
 
     fn model(&self) -> ModelUsed {
         let text = String::from("stand-in");
-        ModelUsed { bundle: text.clone(), release: 1, fingerprint: text.clone(), prepare: 1, agent: text }
+        ModelUsed {
+            bundle: text.clone(),
+            release: 1,
+            fingerprint: text.clone(),
+            policy: None,
+            prepare: 1,
+            agent: text,
+        }
     }
 }

@@ -1,0 +1,157 @@
+//! Which models judge: slots, and an unchangeable trail of who put what into them, when and why.
+//!
+//! | on disk | holds |
+//! |---|---|
+//! | `log/` | the trail ([`Event`]): the only truth; what is in which slot is what it adds up to ([`State`]) |
+//! | `store/` | bundles, named by their fingerprints: written elsewhere, synced, then given their name |
+//! | `incoming/` | pieces of a bundle that comes over the broker |
+//! | `inbox/` | requests from the command line |
+//!
+//! Slots are `active`, `candidate` (staged, judging in shadow) and `last_good`. Each change is one entry of the trail,
+//! so a power cut leaves the slots before it or after it, and there is one active set at any time. A bundle enters the
+//! store before the trail names it, and leaves it after nothing names it any more.
+
+mod event;
+mod prepare;
+mod state;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use event::{Entry, Event, Gist, Release, Say, Way};
+pub use prepare::{Found, Prepared, Refusal, Site, is_past, is_wanted, open_judge, prepare};
+pub use state::{Candidate, State};
+pub use store::Store;
+
+use crate::archive::{self, Disk, Gap, Ledger};
+use coilsight_models::bundle::{TrustDocument, TrustedKeys};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Why the slots cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process has them.
+    #[error(
+        "the models' folder is in use by a running agent: give the command while it runs, it is passed on"
+    )]
+    Locked,
+    /// The trail.
+    #[error("the models' trail cannot be kept")]
+    Trail(#[from] archive::Error),
+    /// The store.
+    #[error("{doing} {file} in the models' store failed: see to the disk")]
+    Store {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        file: String,
+        /// The disk's word.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// What the slots' calls return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The slots of a line.
+pub struct Slots {
+    ledger: Ledger,
+    store: Store,
+    state: State,
+    gaps: Vec<Gap>,
+    _lock: Box<dyn Send + Sync>,
+}
+
+/// Held by whoever may change the slots.
+const LOCK: &str = "lock";
+
+impl Slots {
+    /// Opens them; one process at a time has them.
+    pub fn open(disk: Arc<dyn Disk>) -> Result<Self> {
+        let lock = disk.lock(LOCK).map_err(|source| match source.kind() {
+            std::io::ErrorKind::WouldBlock => Error::Locked,
+            _ => Error::Store { doing: "locking", file: LOCK.into(), source },
+        })?;
+        let (ledger, read) = Ledger::open(&disk)?;
+        let state = State::of(&read.entries);
+        let slots = Self { ledger, store: Store::open(disk)?, state, gaps: read.gaps, _lock: lock };
+        for gap in &slots.gaps {
+            tracing::error!(?gap, "part of the models' trail cannot be read");
+        }
+        Ok(slots)
+    }
+
+    /// What is in them.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Parts of the trail that cannot be read.
+    pub fn gaps(&self) -> &[Gap] {
+        &self.gaps
+    }
+
+    /// Where bundles lie.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Writes an entry into the trail; what it changes holds from here on, whatever happens to the power.
+    pub fn note(&mut self, at: Option<Timestamp>, event: Event) -> Result<()> {
+        let entry = Entry { at, event };
+        // Texts and numbers: they become JSON.
+        let bytes = serde_json::to_vec(&entry).expect("an entry becomes JSON");
+        self.ledger.append(&bytes)?;
+        tracing::info!(trail = %entry.event, "models");
+        self.state.apply(&entry);
+        Ok(())
+    }
+
+    /// Takes the trust document that lies at the line, if it says more than what is in force, and tells whom to
+    /// believe. A document that came by a bundle stays in force while the one at the line is older.
+    pub fn believe(&mut self, at: Option<Timestamp>, provisioned: Provisioned) -> Result<TrustedKeys> {
+        if let Provisioned::Document(document) = &provisioned
+            && self.state.trust.as_ref().is_none_or(|in_force| in_force.version < document.version)
+        {
+            self.note(at, Event::Provisioned { document: document.clone() })?;
+        }
+        Ok(match (&self.state.trust, provisioned) {
+            (Some(document), _) => {
+                TrustedKeys::of_document((**document).clone()).expect("what is in force was checked")
+            }
+            (None, Provisioned::Keys(keys)) => keys,
+            (None, Provisioned::Document(_)) => unreachable!("it was just put in force"),
+        })
+    }
+
+    /// Puts a bundle that passed every check into the candidate's slot, in the place of another one.
+    pub fn stage(&mut self, at: Option<Timestamp>, prepared: &Prepared, way: Way) -> Result<()> {
+        self.store.keep(&prepared.path, prepared.fingerprint)?;
+        let Gist { signers, why, created_at } = prepared.gist.clone();
+        self.note(at, Event::Staged { release: prepared.release.clone(), created_at, signers, why, way })
+    }
+
+    /// Removes bundles that no slot names and no open coil is bound to.
+    pub fn tidy(&self, bound: impl Iterator<Item = String>) -> Result<()> {
+        let mut wanted: BTreeSet<String> = BTreeSet::new();
+        let slots = [&self.state.active, &self.state.last_good].into_iter().flatten();
+        let candidate = self.state.candidate.as_ref().map(|candidate| &candidate.release);
+        for release in slots.chain(candidate) {
+            wanted.extend(release.files().map(|file| file.to_string()));
+        }
+        wanted.extend(bound.flat_map(|binding| binding.split('+').map(str::to_owned).collect::<Vec<_>>()));
+        self.store.remove_all_but(&wanted)
+    }
+}
+
+/// Whom a person at the line said to believe.
+#[derive(Clone, Debug)]
+pub enum Provisioned {
+    /// Keys by role.
+    Document(Box<TrustDocument>),
+    /// Keys without roles: any one of them.
+    Keys(TrustedKeys),
+}

@@ -1,0 +1,130 @@
+//! What the trail adds up to. Pure: entries in, slots out.
+
+use super::event::{Entry, Event, Release, Say, Way};
+use coilsight_models::bundle::{Sha256, TrustDocument};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// Sets that were given up are remembered, so many of them.
+const MAX_GIVEN_UP: usize = 64;
+
+/// The slots.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// What decides.
+    pub active: Option<Release>,
+    /// What waits for its turn.
+    pub candidate: Option<Candidate>,
+    /// What a rollback goes back to.
+    pub last_good: Option<Release>,
+    /// Unclean starts in a row of an active set that has not proved itself; `None` once it has.
+    pub probation: Option<u32>,
+    /// The newest release ever staged, and which bundle bore it.
+    pub newest: Option<(u64, Sha256)>,
+    /// The latest time that a trusted signer stated.
+    pub signed_time: Option<Timestamp>,
+    /// Nothing below may be gone back to.
+    pub floor: u64,
+    /// Whom to believe, once somebody has said so by roles.
+    pub trust: Option<Box<TrustDocument>>,
+    /// Why what was once staged is not used, by the bundle's fingerprint.
+    pub given_up: BTreeMap<Sha256, String>,
+    /// Entries that this version does not know.
+    pub unknown: usize,
+}
+
+/// A candidate and how it does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// What it is.
+    pub release: Release,
+    /// How it came.
+    pub way: Way,
+    /// What both sets said of each coil since it was staged: the active one, then the candidate.
+    pub shadow: Vec<(Say, Say)>,
+}
+
+impl State {
+    /// Adds up entries, oldest first; one that is not understood is passed over and counted.
+    pub fn of(entries: &[Vec<u8>]) -> Self {
+        let mut state = Self::default();
+        for bytes in entries {
+            match serde_json::from_slice(bytes) {
+                Ok(entry) => state.apply(&entry),
+                Err(_) => state.unknown += 1,
+            }
+        }
+        state
+    }
+
+    /// Adds an entry.
+    pub fn apply(&mut self, entry: &Entry) {
+        match &entry.event {
+            Event::Provisioned { document } => self.trust(document),
+            Event::Trusted { document, created_at, .. } => {
+                self.trust(document);
+                self.signed_at(*created_at);
+            }
+            Event::Staged { release, created_at, way, .. } => {
+                let newest = self.newest.map_or(0, |(newest, _)| newest);
+                if release.release >= newest {
+                    self.newest = Some((release.release, release.fingerprint()));
+                }
+                self.signed_at(*created_at);
+                self.floor = self.floor.max(release.floor);
+                let (release, way) = (release.clone(), way.clone());
+                self.candidate = Some(Candidate { release, way, shadow: Vec::new() });
+            }
+            Event::Shadowed { active, candidate, .. } => {
+                if let Some(waiting) = &mut self.candidate {
+                    waiting.shadow.push((active.clone(), candidate.clone()));
+                }
+            }
+            Event::Activated { release, .. } => {
+                self.last_good = self.active.take();
+                self.active = Some(release.clone());
+                self.candidate = None;
+                self.probation = Some(0);
+            }
+            Event::Discarded { release, why, .. } => {
+                self.give_up(release, why);
+                self.candidate.take_if(|candidate| candidate.release == *release);
+            }
+            Event::RolledBack { from, to, why, .. } => {
+                self.give_up(from, why);
+                self.active = Some(to.clone());
+                self.last_good = None;
+                self.probation = None;
+            }
+            Event::Started => self.probation = self.probation.map(|starts| starts + 1),
+            Event::Lived => self.probation = self.probation.map(|_| 0),
+            Event::Confirmed { .. } => self.probation = None,
+            Event::Refused { .. } => {}
+        }
+    }
+
+    fn trust(&mut self, document: &TrustDocument) {
+        let newer = self.trust.as_ref().is_none_or(|in_force| in_force.version < document.version);
+        if let Some(release) = document.restart_release.filter(|_| newer) {
+            // Counting goes on from there; the set that judges, judges on.
+            self.newest = Some((release, Sha256::of(b"")));
+        }
+        self.trust = Some(Box::new(document.clone()));
+    }
+
+    fn signed_at(&mut self, at: Timestamp) {
+        self.signed_time = self.signed_time.max(Some(at));
+    }
+
+    fn give_up(&mut self, release: &Release, why: &str) {
+        while self.given_up.len() >= MAX_GIVEN_UP {
+            self.given_up.pop_first();
+        }
+        self.given_up.insert(release.fingerprint(), why.to_owned());
+    }
+
+    /// What a rollback would go back to now: the last good set, unless the signed floor forbids it.
+    pub fn way_back(&self) -> Option<&Release> {
+        self.last_good.as_ref().filter(|release| release.release >= self.floor)
+    }
+}
