@@ -1,6 +1,8 @@
-//! Bundle signatures against Debian's minisign: it believes ours, and what it signs is believed here.
+//! Bundle signatures against Debian's minisign: it believes ours, and what it signs is believed here, by the library
+//! and through the trainer's commands.
 
 use coilsight_models::bundle::{Limits, SignatureText, TrustedKeys, Unverified, Verified};
+use coilsight_tests::programs::trainer;
 use coilsight_tests::{golden_bundle, skip};
 use std::fs;
 use std::path::Path;
@@ -77,4 +79,71 @@ fn a_bundle_that_minisign_signs_is_believed() {
 
     let refused = Verified::read(&bytes[..], &keys, &Limits::default());
     assert!(refused.is_err(), "a bundle without that signature is believed");
+}
+
+/// Runs the trainer, which must succeed.
+fn trainer_does(folder: &Path, arguments: &[&str]) -> String {
+    let output = trainer().args(arguments).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", says(&output));
+    says(&output)
+}
+
+#[test]
+fn minisign_believes_each_of_two_signatures_that_the_trainer_put_into_a_bundle() {
+    let test = "minisign_believes_each_of_two_signatures_that_the_trainer_put_into_a_bundle";
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle, _) = golden_bundle();
+    fs::copy(bundle, folder.path().join("set.coilbundle")).unwrap();
+    for name in ["anna", "ben"] {
+        trainer_does(folder.path(), &["keygen", name, "--no-password"]);
+        trainer_does(folder.path(), &["bundle", "sign", "set.coilbundle", "--key", &format!("{name}.key")]);
+    }
+    trainer_does(folder.path(), &["bundle", "inspect", "set.coilbundle", "--extract", "out"]);
+    // The first signature is the builder's.
+    for (name, signature, believed) in
+        [("anna", 1, true), ("ben", 2, true), ("anna", 2, false), ("ben", 0, false)]
+    {
+        let (public, signature) = (format!("{name}.pub"), format!("out/manifest.json.{signature}.minisig"));
+        let verify = ["-V", "-H", "-p", &public, "-x", &signature, "-m", "out/manifest.json"];
+        let Some(output) = minisign(test, folder.path(), &verify) else { return };
+        assert_eq!(output.status.success(), believed, "{verify:?}: {}", says(&output));
+    }
+}
+
+#[test]
+fn what_minisign_signs_is_taken_by_bundle_sign_and_nothing_else() {
+    let test = "what_minisign_signs_is_taken_by_bundle_sign_and_nothing_else";
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle, _) = golden_bundle();
+    fs::copy(bundle, folder.path().join("set.coilbundle")).unwrap();
+    for name in ["anna", "ben"] {
+        let (public, secret) = (format!("{name}.pub"), format!("{name}.key"));
+        let Some(output) = minisign(test, folder.path(), &["-G", "-W", "-p", &public, "-s", &secret]) else {
+            return;
+        };
+        assert!(output.status.success(), "{}", says(&output));
+    }
+    trainer_does(folder.path(), &["bundle", "inspect", "set.coilbundle", "--extract", "out"]);
+    let sign = ["-S", "-s", "anna.key", "-t", "released by Anna", "-m", "out/manifest.json"];
+    let Some(output) = minisign(test, folder.path(), &sign) else { return };
+    assert!(output.status.success(), "{}", says(&output));
+
+    let before = fs::read(folder.path().join("set.coilbundle")).unwrap();
+    let add = |public: &str| {
+        let arguments = ["bundle", "sign", "set.coilbundle", "--signature", "out/manifest.json.minisig"];
+        trainer().args(arguments).args(["--public", public]).current_dir(folder.path()).output().unwrap()
+    };
+    let refused = add("ben.pub");
+    assert!(
+        !refused.status.success() && says(&refused).contains("not one of that key"),
+        "{}",
+        says(&refused)
+    );
+    assert_eq!(fs::read(folder.path().join("set.coilbundle")).unwrap(), before);
+    assert!(add("anna.pub").status.success());
+    let told = trainer_does(folder.path(), &["bundle", "inspect", "set.coilbundle", "--trust", "anna.pub"]);
+    assert!(
+        told.starts_with("The signatures suffice, by anna.") && told.contains("released by Anna"),
+        "{told}"
+    );
 }

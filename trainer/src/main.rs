@@ -34,6 +34,8 @@ enum Command {
     Preview(cmd::preview::PreviewArgs),
     References(cmd::references::ReferencesArgs),
     Simulate(cmd::simulate::SimulateArgs),
+    #[command(subcommand)]
+    Trust(cmd::trust::TrustCommand),
     Weights(cmd::weights::WeightsArgs),
 }
 
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::Preview(args) => cmd::preview::run(&args),
         Command::References(args) => cmd::references::run(&args),
         Command::Simulate(args) => cmd::simulate::run(&args),
+        Command::Trust(command) => cmd::trust::run(&command),
         Command::Weights(args) => cmd::weights::run(&args),
     };
     match done {

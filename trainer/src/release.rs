@@ -1,11 +1,15 @@
-//! From finished runs to a signed bundle: export, parity gate, golden coils, signature.
+//! From finished runs to a signed bundle: export, parity gate, golden coils, signatures; and whose keys are believed.
 
 mod build;
 mod describe;
 mod golden;
 mod keys;
 mod set;
+mod sign;
+pub mod trust;
 
 pub use build::{BuildOptions, Built, BuiltModel, EVERY, build};
 pub use keys::{SecretKey, generate};
 pub use set::{ReleaseModel, ReleaseSet};
+pub use sign::{By, Signed, add_signature};
+pub use trust::{Change, Packing};

@@ -1,18 +1,17 @@
-//! `bundle`: from a run to a signed bundle, and what is in one.
+//! `bundle`: from a run to a signed bundle, further signatures, and what is in one.
+
+mod inspect;
+mod sign;
 
 use super::keygen::password;
 use crate::release::{BuildOptions, BuiltModel, EVERY, ReleaseSet, SecretKey, build};
 use anyhow::Context;
 use clap::Subcommand;
-use coilsight_models::bundle::manifest::{Content, ModelSet};
-use coilsight_models::bundle::{Place, Unverified};
-use coilsight_models::verdict::Policy;
+use coilsight_models::bundle::Place;
 use jiff::{SignedDuration, Timestamp};
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// Model bundles: build and look into them.
+/// Model bundles: build, sign and look into them.
 #[derive(Debug, Subcommand)]
 pub enum BundleCommand {
     /// Quantise a finished run's networks, check them, and sign them as a bundle.
@@ -51,17 +50,11 @@ pub enum BundleCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show what a bundle says of itself. Nothing is checked: that is `coilsight-agent bundle verify`.
-    Inspect {
-        /// The bundle.
-        bundle: PathBuf,
-        /// Put the manifest and the signatures into this folder, for `minisign -V` to check.
-        #[arg(long, value_name = "DIR")]
-        extract: Option<PathBuf>,
-        /// Print the manifest as JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    // A text here would take the place of the struct's, which is the command's help.
+    #[allow(missing_docs)]
+    Sign(sign::SignArgs),
+    #[allow(missing_docs)]
+    Inspect(inspect::InspectArgs),
 }
 
 /// Carries the subcommand out.
@@ -129,88 +122,7 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        BundleCommand::Inspect { bundle, extract, json } => inspect(bundle, extract.as_deref(), *json),
-    }
-}
-
-fn inspect(path: &Path, extract: Option<&Path>, json: bool) -> anyhow::Result<()> {
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let bundle = Unverified::read(BufReader::new(file))?;
-    let (front, claimed) = (bundle.front(), bundle.claimed());
-    if let Some(folder) = extract {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let write = |name: String, bytes: &[u8]| {
-            let file = folder.join(name);
-            std::fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))
-        };
-        write("manifest.json".into(), front.manifest_bytes())?;
-        for (i, signature) in front.signatures().iter().enumerate() {
-            write(format!("manifest.json.{i}.minisig"), signature.as_str().as_bytes())?;
-        }
-    }
-    if json {
-        println!("{}", serde_json::to_string_pretty(claimed)?);
-        return Ok(());
-    }
-    println!("Not verified; this is what it says of itself:");
-    println!("  {} release {}, built {}", claimed.name, claimed.release, claimed.created_at);
-    let lines: Vec<String> = claimed.lines.iter().map(ToString::to_string).collect();
-    println!(
-        "  for plant {}, lines {}; agent {} or later",
-        claimed.plant,
-        lines.join(", "),
-        claimed.requires_agent
-    );
-    for signature in front.signatures() {
-        println!("  signed with key {}: {}", signature.key_id(), signature.trusted_comment());
-    }
-    println!("  to be used until {}; nothing below release {} after it", claimed.not_after, claimed.floor);
-    match &claimed.content {
-        Content::Set(set) => inspect_set(set)?,
-        Content::Policy(change) => {
-            println!("  other thresholds for the set {}: {}", change.set, change.why);
-            inspect_policy(&change.policy);
-        }
-        Content::Trust(document) => println!("{}", serde_json::to_string_pretty(document)?),
-    }
-    for file in &claimed.files {
-        println!("  {} {} bytes", file.name, file.length);
-    }
-    println!("  fingerprint {}", front.fingerprint());
-    Ok(())
-}
-
-fn inspect_set(set: &ModelSet) -> anyhow::Result<()> {
-    for model in &set.models {
-        println!("  model {} ({}), weight {}", model.name, model.kind, model.weight);
-    }
-    for part in &set.parts {
-        println!("  network {}: {}", part.id, serde_json::to_string(&part.precision)?.trim_matches('"'));
-        for kept in &part.float {
-            println!("    f32: {kept}");
-        }
-    }
-    for (name, spec) in &set.prepare {
-        let (channels, side) = (spec.channels.len(), spec.side.len());
-        println!("  coils as {name}: {:?}, {channels} channels, {side} side values", spec.layout);
-    }
-    if let Some(novelty) = &set.novelty {
-        println!("  REVIEW beyond distance {:.3} of features of {}", novelty.limit, novelty.part);
-    }
-    inspect_policy(&set.policy);
-    let p = &set.provenance;
-    println!("  trained on {} coils ({} NOK) of {}, {}", p.coils, p.nok, p.set_name, p.weight_origin);
-    for (name, m) in &p.metrics {
-        println!("  {name}: {:.3} [{:.3}, {:.3}]", m.value, m.low, m.high);
-    }
-    Ok(())
-}
-
-fn inspect_policy(policy: &Policy) {
-    for (class, t) in ["A", "B", "C"].iter().zip([policy.a, policy.b, policy.c]) {
-        println!(
-            "  class {class}: NOK from P(NOK) {:.3}, REVIEW from {:.3} to {:.3}",
-            t.nok_from, t.review_from, t.review_to
-        );
+        BundleCommand::Sign(args) => sign::run(args),
+        BundleCommand::Inspect(args) => inspect::run(args),
     }
 }

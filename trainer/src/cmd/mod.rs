@@ -13,4 +13,5 @@ pub mod preview;
 pub mod references;
 pub mod simulate;
 pub mod train;
+pub mod trust;
 pub mod weights;
