@@ -29,6 +29,7 @@ enum Command {
     #[command(subcommand)]
     Bundle(cmd::bundle::BundleCommand),
     Keygen(cmd::keygen::KeygenArgs),
+    Line(cmd::push::LineArgs),
     Novelty(cmd::novelty::NoveltyArgs),
     Parity(cmd::parity::ParityArgs),
     Preview(cmd::preview::PreviewArgs),
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Command::Adapt(args) => cmd::adapt::run(&args),
         Command::Bundle(command) => cmd::bundle::run(&command),
         Command::Keygen(args) => cmd::keygen::run(&args),
+        Command::Line(args) => cmd::push::line(&args),
         Command::Novelty(args) => cmd::novelty::run(&args),
         Command::Parity(args) => cmd::parity::run(&args),
         Command::Preview(args) => cmd::preview::run(&args),

@@ -4,6 +4,7 @@ mod build;
 mod describe;
 mod golden;
 mod keys;
+pub mod push;
 mod set;
 mod sign;
 pub mod trust;

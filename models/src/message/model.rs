@@ -168,6 +168,16 @@ impl Offer {
         Ok(offer)
     }
 
+    /// Which file a message that is no offer seems to be about: for an answer that says so.
+    pub fn named(payload: &[u8]) -> Option<Sha256> {
+        #[derive(Deserialize)]
+        struct Named {
+            offer: Sha256,
+        }
+        let short = Some(payload).filter(|payload| payload.len() <= MAX_OFFER)?;
+        serde_json::from_slice(short).ok().map(|Named { offer }| offer)
+    }
+
     fn check(&self) -> Result<(), WireFault> {
         let pieces = MIN_PIECE_BYTES..=MAX_PIECE_BYTES;
         check(Way::Offer, "bytes", (1..=MAX_FILE).contains(&self.bytes), "must be 1 to 1099511627776")?;

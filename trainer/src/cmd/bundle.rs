@@ -55,6 +55,8 @@ pub enum BundleCommand {
     Sign(sign::SignArgs),
     #[allow(missing_docs)]
     Inspect(inspect::InspectArgs),
+    #[allow(missing_docs)]
+    Push(super::push::PushArgs),
 }
 
 /// Carries the subcommand out.
@@ -124,5 +126,6 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
         }
         BundleCommand::Sign(args) => sign::run(args),
         BundleCommand::Inspect(args) => inspect::run(args),
+        BundleCommand::Push(args) => super::push::push(args),
     }
 }

@@ -10,6 +10,7 @@ pub mod keygen;
 pub mod novelty;
 pub mod parity;
 pub mod preview;
+pub mod push;
 pub mod references;
 pub mod simulate;
 pub mod train;

@@ -82,6 +82,8 @@ fn each_refusal_says_why() {
     assert!(refused(&with(&good, "piece_bytes", json!(65_537))).contains("piece_bytes must be"));
     assert!(refused(&with(&good, "name", json!("../x"))).contains("not understood"));
     assert!(refused(&with(&good, "offer", json!("AA"))).contains("not understood"));
+    assert_eq!(Offer::named(&with(&good, "version", json!(2))), Some(good.offer));
+    assert_eq!(Offer::named(b"{\"offer\":7}"), None);
     let twice = String::from_utf8(payload(&good)).unwrap().replacen('{', "{\"bytes\":1,", 1);
     assert!(refused(twice.as_bytes()).contains("not understood"), "a field given twice");
     let want = Want { version: VERSION, offer: Sha256::of(b"file"), from: 3, count: 9 };
