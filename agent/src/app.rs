@@ -3,14 +3,16 @@
 
 mod worker;
 
-use crate::archive::{Archive, RealDisk};
+use crate::archive::{Archive, RealDisk, Recovery};
 use crate::broker::{Command, Event, Role, Session};
 use crate::config::Settings;
-use crate::line::{BundleJudge, Judge, Line, NoJudge};
+use crate::line::{Judge, Line};
+use crate::slots::{Provisioned, Site, Slots};
 use crate::station::{Sessions, Station, last_will};
-use crate::{systemd, trust};
+use crate::update::Update;
+use crate::{manage, systemd, trust};
 use anyhow::Context;
-use coilsight_models::bundle::TrustedKeys;
+use coilsight_models::bundle::Limits;
 use coilsight_models::message::{Kind, Topics};
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -29,12 +31,42 @@ const EARLIEST: i64 = 1_750_000_000;
 /// Runs until it is told to stop (SIGTERM, SIGINT) or cannot go on.
 pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let station = open(settings, judge(settings))?;
+    let station = open(settings)?;
     runtime.block_on(async { serve(settings, station, told_to_stop()?).await })
 }
 
-/// Opens the archive and the line over it.
-pub fn open(settings: &Settings, judge: Box<dyn Judge>) -> anyhow::Result<Station> {
+/// Opens the archive, the slots, and the line over both.
+pub fn open(settings: &Settings) -> anyhow::Result<Station> {
+    let (archive, recovery) = archive(settings)?;
+    let slots = Slots::open(manage::disk(settings)?)?;
+    let (update, judges) = Update::open(
+        slots,
+        whom(settings).map_err(|error| format!("{error:#}")),
+        site(settings),
+        settings.update.clone(),
+        Some(settings.bundle.file.as_path()),
+        &Line::bindings_of(&recovery.open),
+        wall_clock(),
+    )?;
+    let line = Line::new(settings.line.clone(), archive, &recovery.open, judges)?;
+    let model = line.judge().model();
+    tracing::info!(bundle = model.bundle, release = model.release, "judging");
+    Ok(Station::new(line, sessions_file(settings), settings.broker.check_echo).with(update))
+}
+
+/// The same with a judge of its own and without slots: for the demo.
+pub fn open_with(settings: &Settings, judge: Box<dyn Judge>) -> anyhow::Result<Station> {
+    let (archive, recovery) = archive(settings)?;
+    let line = Line::new(settings.line.clone(), archive, &recovery.open, judge)?;
+    Ok(Station::new(line, sessions_file(settings), settings.broker.check_echo))
+}
+
+fn sessions_file(settings: &Settings) -> Sessions {
+    let broker = &settings.broker;
+    Sessions::open(settings.state.join("sessions.json"), &broker.address(), &broker.client_id)
+}
+
+fn archive(settings: &Settings) -> anyhow::Result<(Archive, Recovery)> {
     let state = &settings.state;
     let disk = RealDisk::new(state.join("archive"))
         .with_context(|| format!("cannot use {} for the archive", state.display()))?;
@@ -46,34 +78,19 @@ pub fn open(settings: &Settings, judge: Box<dyn Judge>) -> anyhow::Result<Statio
         torn_bytes = recovery.torn_bytes,
         "archive opened"
     );
-    let line = Line::new(settings.line.clone(), archive, &recovery.open, judge)?;
-    let broker = &settings.broker;
-    let sessions = Sessions::open(state.join("sessions.json"), &broker.address(), &broker.client_id);
-    Ok(Station::new(line, sessions, broker.check_echo))
+    Ok((archive, recovery))
 }
 
-/// The keys that are believed.
-pub(crate) fn keys(settings: &Settings) -> anyhow::Result<TrustedKeys> {
-    trust::keys(std::slice::from_ref(&settings.bundle.trust), None)
+/// Whom a person at the line said to believe.
+pub(crate) fn whom(settings: &Settings) -> anyhow::Result<Provisioned> {
+    trust::whom(&settings.bundle.trust)
 }
 
-/// The configured bundle, verified, meant for this line, and scoring its golden coils as it should.
-pub(crate) fn bundle(settings: &Settings, keys: &TrustedKeys) -> anyhow::Result<BundleJudge> {
-    let bundle = trust::bundle(&settings.bundle.file, keys, &settings.line.id)?;
-    Ok(BundleJudge::open(&bundle)?)
-}
-
-/// The configured bundle, or nobody: without a model every coil is a person's, and no row is lost.
-fn judge(settings: &Settings) -> Box<dyn Judge> {
-    let opened = keys(settings).and_then(|keys| bundle(settings, &keys));
-    match opened {
-        Ok(judge) => {
-            let model = judge.model();
-            tracing::info!(bundle = model.bundle, release = model.release, "bundle accepted");
-            Box::new(judge)
-        }
-        Err(error) => Box::new(NoJudge::new(format!("{error:#}"))),
-    }
+/// Where this is, and what it takes.
+pub(crate) fn site(settings: &Settings) -> Site {
+    let total = settings.update.max_mib << 20;
+    let limits = Limits { total, part: total };
+    Site { plant: settings.bundle.plant.clone(), line: settings.line.id.clone(), limits }
 }
 
 /// Topics of the line's session, and of the one for inspectors' words.
@@ -83,7 +100,7 @@ pub(crate) fn listens_to(topics: &Topics) -> [Vec<String>; 2] {
 }
 
 /// This machine's clock, if it is set.
-pub(crate) fn wall_clock() -> Option<Timestamp> {
+pub fn wall_clock() -> Option<Timestamp> {
     let wall = Timestamp::now();
     (wall.as_second() >= EARLIEST).then_some(wall)
 }

@@ -5,6 +5,7 @@ use crate::archive;
 use crate::broker::Broker;
 use crate::broker::config::BadBroker;
 use crate::line;
+use crate::update::Rules;
 use coilsight_models::bundle::KEY_FOLDER;
 use config::{Environment, FileFormat, Value, ValueKind};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ pub const PREFIX: &str = "COILSIGHT";
 const MAX_FILE: u64 = 256 << 10;
 /// More room than any appliance has, MiB.
 const MAX_MIB: u64 = 1 << 20;
+/// More coils in shadow or on probation than anyone waits for.
+const MAX_SHADOW: usize = 10_000;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,20 +32,25 @@ pub struct Settings {
     pub line: line::Config,
     /// The plant's broker.
     pub broker: Broker,
-    /// Who judges.
+    /// Whose bundles are believed, and the set that the machine was delivered with.
     pub bundle: Bundle,
+    /// How other sets take over.
+    pub update: Rules,
     /// What is kept.
     pub archive: Room,
 }
 
-/// Who judges.
+/// Whose bundles are believed, and the first set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bundle {
-    /// The model bundle.
+    /// The set that the machine was delivered with: judges if none was ever taken in.
     pub file: PathBuf,
-    /// Public keys that are believed: a file, or a folder of `*.pub`.
+    /// Who is believed: a trust document (`*.json`), a folder that holds one called `trust.json`, or, without roles, a
+    /// public key or a folder of `*.pub`.
     pub trust: PathBuf,
+    /// The plant, as bundles call it.
+    pub plant: String,
 }
 
 /// How much room the archive may take.
@@ -64,6 +72,7 @@ impl Default for Settings {
             line: line::Config::default(),
             broker: Broker::default(),
             bundle: Bundle::default(),
+            update: Rules::default(),
             archive: Room::default(),
         }
     }
@@ -71,7 +80,11 @@ impl Default for Settings {
 
 impl Default for Bundle {
     fn default() -> Self {
-        Self { file: "/var/lib/coilsight/model.coilbundle".into(), trust: KEY_FOLDER.into() }
+        Self {
+            file: "/var/lib/coilsight/model.coilbundle".into(),
+            trust: KEY_FOLDER.into(),
+            plant: "plant".into(),
+        }
     }
 }
 
@@ -226,6 +239,13 @@ impl Settings {
                 "archive.cap_mib",
                 "must be greater than archive.reserve_mib, which must be at least 1",
             ),
+            (share(self.update.min_agreement), "update.min_agreement", "must lie between 0 and 1"),
+            (share(self.update.max_not_ok), "update.max_not_ok", "must lie between 0 and 1"),
+            (self.update.max_judge_ms > 0.0, "update.max_judge_ms", "must be above 0"),
+            (self.update.shadow_coils <= MAX_SHADOW, "update.shadow_coils", "must be at most 10000"),
+            (self.update.probation_coils <= MAX_SHADOW, "update.probation_coils", "must be at most 10000"),
+            ((1..=4096).contains(&self.update.max_mib), "update.max_mib", "must be 1 to 4096"),
+            (self.update.max_hours >= 1, "update.max_hours", "must be at least 1"),
             (self.archive.cap_mib <= MAX_MIB, "archive.cap_mib", "must be at most 1048576 (a tebibyte)"),
             (self.archive.cache_mib <= MAX_MIB, "archive.cache_mib", "must be at most 1048576 (a tebibyte)"),
         ] {

@@ -67,7 +67,7 @@ async fn shift(speed: Option<f64>) -> anyhow::Result<()> {
     let settings = settings(broker, state.path(), speed);
     let judge = judge()?;
     let model = judge.model();
-    let station = app::open(&settings, judge)?;
+    let station = app::open_with(&settings, judge)?;
     let topics = &settings.line.topics;
     let plan = Plan::read(RECORDING, topics)?;
     let mut screen = Screen::new(topics.clone(), station.line().archive().clone());

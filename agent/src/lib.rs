@@ -13,6 +13,7 @@ pub mod demo;
 pub mod doctor;
 pub mod line;
 pub mod log;
+pub mod manage;
 pub mod recording;
 pub mod replay;
 pub mod say;

@@ -3,11 +3,13 @@
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
 use coilsight_agent::archive::Archive;
-use coilsight_agent::config::{self, Loaded};
+use coilsight_agent::config::{self, Loaded, Settings};
 #[cfg(feature = "demo")]
 use coilsight_agent::demo;
 use coilsight_agent::line::{BundleJudge, Config, Judge, NotTaken, Publish};
-use coilsight_agent::{app, doctor, log, replay, show, trust};
+use coilsight_agent::slots::{Entry, Event};
+use coilsight_agent::update::Reply;
+use coilsight_agent::{app, doctor, log, manage, replay, show, trust};
 use coilsight_models::message::assessment::Assessment;
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -123,6 +125,83 @@ enum BundleCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Take a bundle in: a set, other thresholds, or other keys. No broker and no network are needed.
+    ///
+    /// It goes the same way as one that comes over the broker: verified, staged, judging in shadow beside the active
+    /// set, taking over at a coil's start. Works while the agent runs, and without it. Run it as the agent's user.
+    Install {
+        /// The bundle, for instance on a USB stick.
+        bundle: PathBuf,
+        #[command(flatten)]
+        asker: AskerArgs,
+    },
+    /// Show what is in the slots: active, candidate, last good.
+    List {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// As JSON, one object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the candidate decide from the next coil's start on, without waiting for the end of its shadow.
+    Activate {
+        #[command(flatten)]
+        asker: AskerArgs,
+    },
+    /// Go back to the last good set. It decides from the next coil's start on.
+    Rollback {
+        #[command(flatten)]
+        asker: AskerArgs,
+    },
+    /// Show the trail: who built, released and activated what, when and why, and what was refused.
+    Why {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The last so many entries.
+        #[arg(long, default_value_t = 30)]
+        last: usize,
+        /// Each coil judged in shadow, too.
+        #[arg(long)]
+        shadow: bool,
+        /// As JSON, one entry a line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Who asks for a change, and why: both go into the trail.
+#[derive(Args)]
+struct AskerArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Who asks. Default: who called sudo, or the user.
+    #[arg(long)]
+    by: Option<String>,
+    /// Why.
+    #[arg(long, default_value = "no reason given")]
+    why: String,
+    /// Print what came of it as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl AskerArgs {
+    fn carry_out(
+        &self,
+        verb: impl Fn(&Settings, &manage::Asker) -> anyhow::Result<Reply>,
+    ) -> anyhow::Result<()> {
+        let settings = Loaded::read(&self.config.config)?.settings;
+        let user = || ["SUDO_USER", "USER"].iter().find_map(|name| std::env::var(name).ok());
+        let by = self.by.clone().or_else(user).unwrap_or_else(|| "somebody".into());
+        let reply = verb(&settings, &manage::Asker { by, why: self.why.clone() })?;
+        if self.json {
+            println!("{}", serde_json::to_string(&reply)?);
+        } else if reply.done {
+            println!("{}", reply.text);
+        }
+        ensure!(reply.done, "{}", reply.text);
+        Ok(())
+    }
 }
 
 fn main() -> ExitCode {
@@ -146,6 +225,15 @@ fn main() -> ExitCode {
         Command::Replay(args) => run_replay(&args),
         Command::Bundle(BundleCommand::Verify { bundle, trust, line, json }) => {
             verify(&bundle, &trust, &line, json)
+        }
+        Command::Bundle(BundleCommand::Install { bundle, asker }) => {
+            asker.carry_out(|settings, by| manage::install(settings, &bundle, by))
+        }
+        Command::Bundle(BundleCommand::Activate { asker }) => asker.carry_out(manage::activate_candidate),
+        Command::Bundle(BundleCommand::Rollback { asker }) => asker.carry_out(manage::rollback),
+        Command::Bundle(BundleCommand::List { config, json }) => list(&config, json),
+        Command::Bundle(BundleCommand::Why { config, last, shadow, json }) => {
+            why(&config, last, shadow, json)
         }
     };
     match done {
@@ -219,6 +307,35 @@ fn run_replay(args: &ReplayArgs) -> anyhow::Result<()> {
         eprintln!("{} decisions\n{}", summary.decisions, show::sums(&summary.tally));
     }
     ensure!(summary.tally.adds_up(), "the sums do not add up: please report this recording");
+    Ok(())
+}
+
+fn list(config: &ConfigArgs, json: bool) -> anyhow::Result<()> {
+    let settings = Loaded::read(&config.config)?.settings;
+    let (_, state) = manage::look(&settings)?;
+    let mut out = std::io::stdout().lock();
+    if json {
+        writeln!(out, "{}", show::slots_json(&state))?;
+    } else {
+        write!(out, "{}", show::slots(&state, app::wall_clock()))?;
+    }
+    Ok(())
+}
+
+fn why(config: &ConfigArgs, last: usize, shadow: bool, json: bool) -> anyhow::Result<()> {
+    let settings = Loaded::read(&config.config)?.settings;
+    let (entries, _) = manage::look(&settings)?;
+    let wanted = |entry: &&Entry| shadow || !matches!(entry.event, Event::Shadowed { .. });
+    let entries: Vec<&Entry> = entries.iter().filter(wanted).collect();
+    let mut out = std::io::stdout().lock();
+    for entry in &entries[entries.len().saturating_sub(last)..] {
+        if json {
+            writeln!(out, "{}", serde_json::to_string(entry)?)?;
+        } else {
+            let at = entry.at.map_or_else(|| "(clock not set)".into(), |at| format!("{at:.0}"));
+            writeln!(out, "{at:<22} {}", entry.event)?;
+        }
+    }
     Ok(())
 }
 

@@ -1,7 +1,9 @@
-//! Decisions as people read them in a terminal.
+//! Decisions and slots as people read them in a terminal.
 
+use crate::slots::{Release, State, is_past};
 use coilsight_models::message::assessment::{Assessment, Evidence};
 use coilsight_models::tally::{Counts, Reason, Tally};
+use jiff::Timestamp;
 use std::fmt::Write;
 
 /// One line: coil, verdict, score, why, where.
@@ -61,4 +63,61 @@ pub fn sums(tally: &Tally) -> String {
 fn words(reason: Reason) -> String {
     let code = serde_json::to_value(reason).ok();
     code.as_ref().and_then(|v| v.as_str()).unwrap_or_default().replace('_', " ")
+}
+
+/// What is in the models' slots, for people.
+pub fn slots(state: &State, now: Option<Timestamp>) -> String {
+    let mut text = String::new();
+    let mut line = |slot: &str, release: Option<&Release>, more: String| {
+        let shown = release.map_or_else(
+            || "none".to_owned(),
+            |r| {
+                let policy = r
+                    .policy
+                    .map_or_else(String::new, |policy| format!(", thresholds {:.12}", policy.to_string()));
+                let past = if is_past(r, now, state.signed_time) { ", PAST ITS DATE" } else { "" };
+                format!(
+                    "{r}, set {:.12}{policy}, to be used until {:.0}{past}",
+                    r.set.to_string(),
+                    r.not_after
+                )
+            },
+        );
+        let _ = writeln!(text, "{slot:<10} {shown}{more}");
+    };
+    let probation = if state.probation.is_some() { ", on probation" } else { "" };
+    line("active", state.active.as_ref(), probation.into());
+    let candidate = state.candidate.as_ref();
+    let shadow = candidate.map_or_else(String::new, |c| format!(", {} coils in shadow", c.shadow.len()));
+    line("candidate", candidate.map(|candidate| &candidate.release), shadow);
+    let below = state.last_good.is_some() && state.way_back().is_none();
+    line(
+        "last good",
+        state.last_good.as_ref(),
+        if below { ", below the floor".into() } else { String::new() },
+    );
+    let newest = state.newest.map_or(0, |(release, _)| release);
+    let trust = state
+        .trust
+        .as_ref()
+        .map_or_else(|| "keys without roles".into(), |d| format!("document {}", d.version));
+    let _ = writeln!(text, "newest release {newest}, floor {}, trust {trust}", state.floor);
+    text
+}
+
+/// The same for programs.
+pub fn slots_json(state: &State) -> serde_json::Value {
+    serde_json::json!({
+        "active": state.active,
+        "probation": state.probation.is_some(),
+        "candidate": state.candidate.as_ref().map(|c| &c.release),
+        "in_shadow": state.candidate.as_ref().map(|c| c.shadow.len()),
+        "last_good": state.last_good,
+        "way_back": state.way_back().is_some(),
+        "newest_release": state.newest.map_or(0, |(release, _)| release),
+        "signed_time": state.signed_time,
+        "floor": state.floor,
+        "trust_version": state.trust.as_ref().map(|document| document.version),
+        "given_up": state.given_up,
+    })
 }

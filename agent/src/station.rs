@@ -17,6 +17,8 @@ pub use sessions::{Sessions, SessionsFault};
 
 use crate::broker::{Delivery, Event, Publication, Role};
 use crate::line::{self, Line, Now};
+use crate::slots;
+use crate::update::Update;
 use coilsight_models::message::notification::Subject;
 use coilsight_models::message::status::{self, Queues, Running, State, Status, Trouble};
 use health::Health;
@@ -134,6 +136,10 @@ pub struct Station {
     stopping: bool,
     now: Duration,
     wall: Option<Timestamp>,
+    /// What moves the models' slots; without it one judge decides for ever.
+    update: Option<Update>,
+    /// What the slots were when they were last published.
+    slots_told: Option<slots::State>,
 }
 
 impl Station {
@@ -161,7 +167,21 @@ impl Station {
             stopping: false,
             now: Duration::ZERO,
             wall: None,
+            update: None,
+            slots_told: None,
         }
+    }
+
+    /// With what moves the models' slots.
+    #[must_use]
+    pub fn with(mut self, update: Update) -> Self {
+        self.update = Some(update);
+        self
+    }
+
+    /// What moves the models' slots.
+    pub fn update(&mut self) -> Option<&mut Update> {
+        self.update.as_mut()
     }
 
     /// Takes what happened, lets time pass, and says what is to be done at the broker.
@@ -193,8 +213,27 @@ impl Station {
         }
         self.confirm()?;
         self.watch();
+        self.move_slots();
         self.publish(&mut acts)?;
         Ok(acts)
+    }
+
+    /// Lets sets come and go, once what came is decided and before it goes out: nothing of it waits.
+    fn move_slots(&mut self) {
+        let idle = !self.has_work() && !self.stopping;
+        let Some(update) = &mut self.update else { return };
+        update.step(&mut self.line, idle, self.wall);
+        let (line, topics) = (&self.line.config().id, &self.line.config().topics);
+        for notice in update.notices() {
+            self.outbox.notice(notices::trouble(line, self.wall, &notice));
+        }
+        for word in update.words() {
+            self.outbox.answer(topics, &word, self.wall);
+        }
+        self.health.hold("models", update.troubles(self.wall));
+        if self.line.judge().absent().is_none() {
+            self.health.has_model();
+        }
     }
 
     /// Asks for an orderly end: nothing new is taken, what is decided still goes out.
@@ -255,6 +294,7 @@ impl Station {
                 if role == Role::Line {
                     self.outbox.connection_lost();
                     self.status_at = None;
+                    self.slots_told = None;
                 }
                 self.health.up(role, self.now);
                 self.session_heard(role, known);
@@ -409,6 +449,13 @@ impl Station {
             let status = self.status(State::Online)?;
             self.outbox.status(&self.line.config().topics, &status);
             self.status_at = Some(self.now);
+        }
+        if let Some(update) = &self.update
+            && self.slots_told.as_ref() != Some(update.state())
+        {
+            let told = update.state().clone();
+            self.outbox.slots(&self.line.config().topics, &line, &told, at);
+            self.slots_told = Some(told);
         }
         let publications = self.outbox.fill(&self.line)?;
         acts.extend(publications.into_iter().map(|publication| Act::Publish { generation, publication }));

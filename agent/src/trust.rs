@@ -1,9 +1,12 @@
 //! Whose models are believed: the trusted keys of this machine, and a bundle verified against them.
 
+use crate::slots::Provisioned;
 use anyhow::{Context, bail};
-use coilsight_models::bundle::{Here, KEY_FOLDER, Limits, TrustedKeys, Verified, read_key_files};
+use coilsight_models::bundle::{
+    Here, KEY_FOLDER, Limits, MAX_TRUST_DOCUMENT, TrustDocument, TrustedKeys, Verified, read_key_files,
+};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// The key that signs the demo's bundle. It is public together with its secret half, so it is believed
@@ -29,6 +32,31 @@ pub fn keys(paths: &[PathBuf], environment: Option<PathBuf>) -> anyhow::Result<T
             shown.join(", ")
         )
     })
+}
+
+/// Whom `path` says to believe: a trust document, or keys without roles.
+pub fn whom(path: &Path) -> anyhow::Result<Provisioned> {
+    let inside = path.join("trust.json");
+    let document = if inside.is_file() { inside } else { path.to_owned() };
+    if document.extension().is_none_or(|extension| extension != "json") {
+        return Ok(Provisioned::Keys(keys(&[path.to_owned()], None)?));
+    }
+    let read = || -> anyhow::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(&document)?.take(MAX_TRUST_DOCUMENT + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes =
+        read().with_context(|| format!("the trust document {} cannot be read", document.display()))?;
+    let parsed = TrustDocument::parse(&bytes)
+        .with_context(|| format!("the trust document {} cannot be used", document.display()))?;
+    if let Some((name, _)) = parsed.keys.iter().find(|(_, key)| Some(key.as_str()) == key_line(DEMO_KEY)) {
+        bail!(
+            "take {name} out of {}: it is the demo's key, whose secret half anyone can read",
+            document.display()
+        );
+    }
+    Ok(Provisioned::Document(Box::new(parsed)))
 }
 
 /// The line of a public key file that holds the key.

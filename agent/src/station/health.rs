@@ -124,6 +124,25 @@ impl Health {
         }
     }
 
+    /// Notes troubles of one kind, and that others of it are over.
+    pub fn hold(&mut self, kind: &str, troubles: Vec<Trouble>) {
+        let held = troubles.len();
+        for (at, trouble) in troubles.into_iter().enumerate() {
+            self.set_as(&format!("{kind} {at}"), trouble);
+        }
+        let over = |key: &&String| {
+            let at = key.strip_prefix(kind).and_then(|rest| rest.trim_start().parse::<usize>().ok());
+            at.is_some_and(|at| at >= held)
+        };
+        let over: Vec<String> = self.troubles.keys().filter(over).cloned().collect();
+        over.iter().for_each(|key| self.clear(key));
+    }
+
+    /// Somebody judges.
+    pub fn has_model(&mut self) {
+        self.clear("NoModel");
+    }
+
     /// Rows were taken: there is room.
     pub fn room_again(&mut self) {
         self.clear("Storage");
