@@ -56,6 +56,27 @@ fn a_set_is_believed_once_builder_and_releaser_signed_it() {
 }
 
 #[test]
+fn thresholds_need_no_builder() {
+    let folder = plant();
+    let at = folder.path();
+    fs::copy(golden_bundle().0, at.join("set.coilbundle")).unwrap();
+    let told = does(
+        at,
+        "bundle policy set.coilbundle --release 1000 --why Sunday --b 0.5,0.6,0.7 --out p.coilbundle",
+    );
+    assert!(told.contains("class B: NOK from P(NOK) 0.600, REVIEW from 0.500 to 0.700"), "{told}");
+    let inspect = "bundle inspect p.coilbundle --trust trust-1.json";
+    assert!(does(at, inspect).contains("(arbitrary installation)"));
+    does(at, "bundle sign p.coilbundle --key ben.key --comment called-by-the-shift");
+    assert!(does(at, inspect).starts_with("The signatures suffice, by ben"));
+    for bad in ["0.5,0.4,0.7", "0.5,0.6", "a,b,c"] {
+        let line =
+            format!("bundle policy set.coilbundle --release 1001 --why x --b {bad} --out q.coilbundle");
+        assert!(!try_it(at, &line).status.success(), "{bad}");
+    }
+}
+
+#[test]
 fn a_stolen_key_is_revoked_by_two_others_and_stays_so() {
     let folder = plant();
     let at = folder.path();

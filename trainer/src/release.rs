@@ -4,6 +4,7 @@ mod build;
 mod describe;
 mod golden;
 mod keys;
+mod policy;
 pub mod push;
 mod set;
 mod sign;
@@ -11,6 +12,7 @@ pub mod trust;
 
 pub use build::{BuildOptions, Built, BuiltModel, EVERY, build};
 pub use keys::{SecretKey, generate};
+pub use policy::{PolicyOptions, Thresholds, lay_out_policy};
 pub use set::{ReleaseModel, ReleaseSet};
 pub use sign::{By, Signed, add_signature};
 pub use trust::{Change, Packing};

@@ -1,6 +1,7 @@
 //! `bundle`: from a run to a signed bundle, further signatures, and what is in one.
 
 mod inspect;
+mod policy;
 mod sign;
 
 use super::keygen::password;
@@ -53,6 +54,8 @@ pub enum BundleCommand {
     // A text here would take the place of the struct's, which is the command's help.
     #[allow(missing_docs)]
     Sign(sign::SignArgs),
+    #[allow(missing_docs)]
+    Policy(policy::PolicyArgs),
     #[allow(missing_docs)]
     Inspect(inspect::InspectArgs),
     #[allow(missing_docs)]
@@ -125,6 +128,7 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
             Ok(())
         }
         BundleCommand::Sign(args) => sign::run(args),
+        BundleCommand::Policy(args) => policy::run(args),
         BundleCommand::Inspect(args) => inspect::run(args),
         BundleCommand::Push(args) => super::push::push(args),
     }

@@ -176,7 +176,8 @@ fn show_set(set: &ModelSet) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show_policy(policy: &Policy) {
+/// Prints thresholds for people.
+pub(super) fn show_policy(policy: &Policy) {
     let classes =
         [("class A", policy.a), ("class B", policy.b), ("class C", policy.c), ("no class", policy.unknown)];
     for (class, t) in classes {
