@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod line;
 pub mod log;
 pub mod manage;
+pub mod receive;
 pub mod recording;
 pub mod replay;
 pub mod say;
