@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A running agent answers within this; verifying a large set on a small box takes its time.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// How often the answer is looked for.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -98,6 +98,7 @@ fn install_here(settings: &Settings, slots: &mut Slots, path: &str, asker: &Aske
     match found {
         Ok(Found::Judge(prepared)) => {
             slots.stage(now, &prepared, way)?;
+            slots.store().drop_file(path);
             let first = slots.state().active.is_none();
             if first {
                 let release = prepared.release.clone();

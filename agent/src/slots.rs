@@ -16,6 +16,8 @@ mod prepare;
 mod state;
 mod store;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use event::{Entry, Event, Gist, Release, Say, Way};
@@ -127,14 +129,14 @@ impl Slots {
         })
     }
 
-    /// Puts a bundle that passed every check into the candidate's slot, in the place of another one.
+    /// Puts a bundle that passed every check, and lies in the store, into the candidate's slot, in the place of another.
     pub fn stage(&mut self, at: Option<Timestamp>, prepared: &Prepared, way: Way) -> Result<()> {
-        self.store.keep(&prepared.path, prepared.fingerprint)?;
         let Gist { signers, why, created_at } = prepared.gist.clone();
         self.note(at, Event::Staged { release: prepared.release.clone(), created_at, signers, why, way })
     }
 
-    /// Removes bundles that no slot names and no open coil is bound to.
+    /// Removes bundles that no slot names and no open coil is bound to. Not while one is being prepared: it lies in the
+    /// store before a slot names it.
     pub fn tidy(&self, bound: impl Iterator<Item = String>) -> Result<()> {
         let mut wanted: BTreeSet<String> = BTreeSet::new();
         let slots = [&self.state.active, &self.state.last_good].into_iter().flatten();

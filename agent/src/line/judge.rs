@@ -115,9 +115,10 @@ impl BundleJudge {
 
 impl BundleJudge {
     /// The same networks under other thresholds, which the bundle `fingerprint` brought.
+    #[must_use]
     pub fn with_policy(mut self, policy: Policy, name: &str, release: u64, fingerprint: Sha256) -> Self {
         self.policy = policy;
-        self.model.bundle = name.to_owned();
+        name.clone_into(&mut self.model.bundle);
         self.model.release = release;
         self.model.policy = Some(fingerprint.to_string());
         self

@@ -23,12 +23,8 @@ pub struct Site {
     pub limits: Limits,
 }
 
-/// A bundle that may be staged.
+/// A bundle that may be staged, and lies in the store.
 pub struct Prepared {
-    /// Where its file lies.
-    pub path: String,
-    /// What it is called by.
-    pub fingerprint: Sha256,
     /// What it brings.
     pub release: Release,
     /// For the trail.
@@ -96,6 +92,9 @@ pub enum Refusal {
     /// The disk.
     #[error("See to the disk and try again: the file cannot be read")]
     Unreadable(#[source] std::io::Error),
+    /// The disk has no room for it, or fails.
+    #[error("Make room on the disk, or see to it, and try again: the bundle cannot be kept")]
+    Unkept(#[source] std::io::Error),
 }
 
 impl Refusal {
@@ -106,7 +105,7 @@ impl Refusal {
             Self::NotForHere(refused) => refused.attack(),
             Self::SameRelease { .. } => Some(Attack::Rollback),
             Self::NoRoles => Some(Attack::KeyCompromise),
-            Self::GivenUp { .. } | Self::Unfit(_) | Self::Unreadable(_) => None,
+            Self::GivenUp { .. } | Self::Unfit(_) | Self::Unreadable(_) | Self::Unkept(_) => None,
         }
     }
 }
@@ -128,7 +127,7 @@ fn agent() -> Version {
     env!("CARGO_PKG_VERSION").parse().expect("this program's version is three numbers")
 }
 
-/// Puts the file at `path` through every check.
+/// Puts the file at `path` through every check, and a copy of what passes into the store.
 pub fn prepare(
     store: &Store,
     path: &str,
@@ -181,7 +180,8 @@ pub fn prepare(
         }
         Content::Set(_) | Content::Trust(_) => BundleJudge::open(&bundle)?,
     };
-    Ok(Found::Judge(Box::new(Prepared { path: path.to_owned(), fingerprint, release, gist, judge })))
+    store.keep(path, fingerprint).map_err(Refusal::Unkept)?;
+    Ok(Found::Judge(Box::new(Prepared { release, gist, judge })))
 }
 
 fn gist(bundle: &Verified) -> Gist {

@@ -10,6 +10,8 @@ use std::sync::Arc;
 const STORE: &str = "store";
 const INBOX: &str = "inbox";
 const INCOMING: &str = "incoming";
+/// A bundle is copied in pieces of so many bytes.
+const PIECE: usize = 1 << 20;
 const EXTENSION: &str = ".coilbundle";
 
 /// Where bundles lie.
@@ -56,18 +58,27 @@ impl Store {
         self.read(&path(fingerprint))
     }
 
-    /// Moves a file to the kept bundles, durably.
-    pub(super) fn keep(&self, from: &str, fingerprint: Sha256) -> Result<()> {
-        let to = path(fingerprint);
-        if from == to {
-            return Ok(());
+    /// Copies a file to the kept bundles, durably. It is written under another name first: what bears a fingerprint is
+    /// whole. (Renaming it from elsewhere would not do: two folders are not made durable at once.)
+    pub(super) fn keep(&self, from: &str, fingerprint: Sha256) -> io::Result<()> {
+        let (temporary, to) = (format!("{STORE}/{fingerprint}.tmp"), path(fingerprint));
+        if self.disk.open(&temporary).is_ok() {
+            self.disk.remove(&temporary)?;
         }
-        let file = self.disk.open(from).map_err(fault("opening", from))?;
-        file.sync_data().map_err(fault("syncing", from))?;
-        self.disk.rename(from, &to).map_err(fault("naming", &*to))?;
-        self.disk.sync_dir(STORE).map_err(fault("syncing", STORE))?;
-        let folder = from.split_once('/').map_or("", |(folder, _)| folder);
-        self.disk.sync_dir(folder).map_err(fault("syncing", folder))
+        let mut source = self.read(from)?;
+        let file = self.disk.create(&temporary)?;
+        let (mut piece, mut at) = (vec![0; PIECE], 0);
+        loop {
+            let have = source.read(&mut piece)?;
+            if have == 0 {
+                break;
+            }
+            file.write_at(&piece[..have], at)?;
+            at += have as u64;
+        }
+        file.sync_data()?;
+        self.disk.rename(&temporary, &to)?;
+        self.disk.sync_dir(STORE)
     }
 
     /// Removes a file that is not wanted; it is none of the kept bundles.

@@ -135,7 +135,9 @@ impl Health {
             at.is_some_and(|at| at >= held)
         };
         let over: Vec<String> = self.troubles.keys().filter(over).cloned().collect();
-        over.iter().for_each(|key| self.clear(key));
+        for key in over {
+            self.clear(&key);
+        }
     }
 
     /// Somebody judges.

@@ -70,6 +70,12 @@ impl Inbox {
         Self { disk: Arc::clone(disk), looked: None }
     }
 
+    /// Looks again at the next call, however soon that is.
+    #[cfg(test)]
+    pub(super) fn look_again(&mut self) {
+        self.looked = None;
+    }
+
     /// Requests that came since the last look, each with its name; they are taken.
     pub(super) fn wishes(&mut self) -> Vec<(String, Wish)> {
         if self.looked.is_some_and(|at| at.elapsed() < EVERY) {

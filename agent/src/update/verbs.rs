@@ -28,7 +28,7 @@ pub enum VerbFault {
     },
     /// The slots.
     #[error("the slots cannot be changed")]
-    Slots(#[source] Error),
+    Slots(#[from] Error),
 }
 
 /// From what to what a rollback would go.

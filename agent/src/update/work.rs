@@ -4,7 +4,7 @@ use super::Request;
 use crate::line::BundleJudge;
 use crate::slots::{Found, Refusal, Release, Site, State, Store, open_judge, prepare};
 use coilsight_models::bundle::{Limits, TrustedKeys};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
 /// What came of it.
@@ -60,17 +60,11 @@ impl Work {
 
     /// What came of it, once something did.
     pub fn poll(&mut self) -> Option<Done> {
-        self.early.take().or_else(|| match self.done.try_recv() {
-            Ok(done) => Some(done),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        })
+        self.early.take().or_else(|| self.done.try_recv().ok())
     }
 
     /// Waits for it.
     pub fn wait(&mut self, until: Instant) {
-        match self.done.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(done) => self.early = Some(done),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-        }
+        self.early = self.done.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
     }
 }

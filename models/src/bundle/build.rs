@@ -35,7 +35,7 @@ pub enum BuildFault {
 }
 
 /// Collects a manifest and its files.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Builder {
     manifest: Manifest,
     files: Vec<(FileName, Vec<u8>)>,
