@@ -1,6 +1,7 @@
 //! The running agent: opens what it needs, wires the line's thread to the broker's sessions, and sees to an orderly
 //! stop. Any part that ends ends the whole; systemd starts it again.
 
+mod models;
 mod worker;
 
 use crate::archive::{Archive, RealDisk, Recovery};
@@ -13,7 +14,7 @@ use crate::update::Update;
 use crate::{manage, systemd, trust};
 use anyhow::Context;
 use coilsight_models::bundle::Limits;
-use coilsight_models::message::{Kind, Topics};
+use coilsight_models::message::{Kind, Topics, model};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -93,10 +94,11 @@ pub(crate) fn site(settings: &Settings) -> Site {
     Site { plant: settings.bundle.plant.clone(), line: settings.line.id.clone(), limits }
 }
 
-/// Topics of the line's session, and of the one for inspectors' words.
-pub(crate) fn listens_to(topics: &Topics) -> [Vec<String>; 2] {
+/// Topics of the line's session, of the one for inspectors' words, and of the one for bundles.
+pub(crate) fn listens_to(topics: &Topics) -> [Vec<String>; 3] {
     let rows = [&topics.start, &topics.gauge, &topics.end, &topics.matrix];
-    [rows.map(|t| topics.full(t)).to_vec(), vec![topics.full(&topics.feedback)]]
+    let bundles = [model::Way::Offer, model::Way::Piece].map(|way| topics.model(way));
+    [rows.map(|t| topics.full(t)).to_vec(), vec![topics.full(&topics.feedback)], bundles.to_vec()]
 }
 
 /// This machine's clock, if it is set.
@@ -106,12 +108,12 @@ pub fn wall_clock() -> Option<Timestamp> {
 }
 
 /// The broker's sessions, as configured.
-fn sessions(settings: &Settings) -> anyhow::Result<[Session; 2]> {
+fn sessions(settings: &Settings) -> anyhow::Result<[Session; 3]> {
     let (broker, topics) = (&settings.broker, &settings.line.topics);
     let login = broker.login(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))?;
     let will = serde_json::to_vec(&last_will(&settings.line.id))?;
     let seed = u64::from(std::process::id());
-    let [rows, words] = listens_to(topics);
+    let [rows, words, bundles] = listens_to(topics);
     let echoes = if broker.check_echo {
         vec![topics.full(&topics.status), topics.full(&topics.assessment)]
     } else {
@@ -139,7 +141,8 @@ fn sessions(settings: &Settings) -> anyhow::Result<[Session; 2]> {
         seed: seed.rotate_left(32),
         ..line.clone()
     };
-    Ok([line, words])
+    let bundles = models::session(&line, bundles);
+    Ok([line, words, bundles])
 }
 
 /// Comes to pass when this process is told to stop (SIGTERM, SIGINT); from this call on they do not end it.
@@ -157,18 +160,34 @@ pub fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
 /// Works on the settings' broker until `told_to_stop` comes to pass, or until it cannot go on.
 pub async fn serve(
     settings: &Settings,
-    station: Station,
+    mut station: Station,
     told_to_stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     tokio::pin!(told_to_stop);
     let (events, inbox) = mpsc::channel::<Event>(EVENTS);
-    let [line, words] = sessions(settings)?;
+    let [line, words, bundles] = sessions(settings)?;
     let (to_line, line_commands) = mpsc::unbounded_channel();
     let (to_words, words_commands) = mpsc::unbounded_channel();
     let line = tokio::spawn(line.run(events.clone(), line_commands));
-    let words = tokio::spawn(words.run(events, words_commands));
+    let words = tokio::spawn(words.run(events.clone(), words_commands));
 
     let stopping = Arc::new(AtomicBool::new(false));
+    let (asks, requests) = std::sync::mpsc::channel();
+    let gate = station.update().filter(|update| update.rules().over_broker).map(|update| update.gate());
+    let models = gate.map(|gate| {
+        let reception = models::Reception {
+            disk: manage::disk(settings)?,
+            rules: settings.update.clone(),
+            gate,
+            topics: settings.line.topics.clone(),
+            session: bundles,
+            to_line: events,
+            requests: asks,
+            stopping: Arc::clone(&stopping),
+        };
+        reception.start(&tokio::runtime::Handle::current()).context("bundles cannot be received")
+    });
+    let models = models.transpose()?;
     let proofs = Arc::new(AtomicU64::new(0));
     let summary = Arc::new(Mutex::new(String::from("starting")));
     let worker = worker::Worker {
@@ -176,6 +195,7 @@ pub async fn serve(
         inbox,
         to_line: to_line.clone(),
         to_words: to_words.clone(),
+        requests,
         stopping: Arc::clone(&stopping),
         proofs: Arc::clone(&proofs),
         summary: Arc::clone(&summary),
@@ -207,6 +227,9 @@ pub async fn serve(
         let _ = commands.send(Command::Stop);
     }
     let _ = tokio::join!(line, words);
+    if let Some(models) = models {
+        models.stop().await;
+    }
     match done {
         Ok(done) => done.context("the line cannot go on"),
         Err(_) => anyhow::bail!("the line's thread died: please report this"),

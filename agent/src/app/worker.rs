@@ -3,6 +3,7 @@
 use crate::broker::{Command, Event, Role};
 use crate::line;
 use crate::station::{Act, Station, Time};
+use crate::update::Request;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +25,8 @@ pub(super) struct Worker {
     pub inbox: mpsc::Receiver<Event>,
     pub to_line: mpsc::UnboundedSender<Command>,
     pub to_words: mpsc::UnboundedSender<Command>,
+    /// Bundles that have come and want to be taken in.
+    pub requests: std::sync::mpsc::Receiver<Request>,
     pub stopping: Arc<AtomicBool>,
     /// Grows with every proof that the line works.
     pub proofs: Arc<AtomicU64>,
@@ -42,6 +45,9 @@ impl Worker {
         let (mut behind, mut told) = (false, start);
         while !self.stopping.load(Ordering::Relaxed) {
             let (events, waited) = self.wait(runtime, if behind { Duration::ZERO } else { TICK });
+            if let Some(update) = self.station.update() {
+                self.requests.try_iter().for_each(|request| update.request(request));
+            }
             self.step(events, start, waited)?;
             behind = self.station.has_work();
             planted_hang();
@@ -117,7 +123,8 @@ impl Worker {
             };
             let to = match to {
                 Role::Line => &self.to_line,
-                Role::Words => &self.to_words,
+                // Bundles have a thread of their own, which acts by itself.
+                Role::Words | Role::Models => &self.to_words,
             };
             // A session that has ended: the whole ends with it.
             let _ = to.send(command);

@@ -13,7 +13,7 @@ pub struct Broker {
     /// Port; usually 1883, with TLS 8883.
     pub port: u16,
     /// The sessions' names at the broker, and with them what it keeps while the agent is away: `ID` for the line,
-    /// `ID-words` for feedback. Two agents must not share one.
+    /// `ID-words` for feedback, `ID-models` for bundles. Two agents must not share one.
     pub client_id: String,
     /// User name; empty for none.
     pub username: String,

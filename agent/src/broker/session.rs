@@ -37,6 +37,8 @@ pub enum Role {
     Line,
     /// Inspectors' words in: apart, so that they come through when rows cannot be stored.
     Words,
+    /// Bundles in: apart, so that rows and words never wait for a bundle's disk.
+    Models,
 }
 
 /// A session's part of the work.

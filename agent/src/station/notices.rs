@@ -75,6 +75,7 @@ pub(super) fn forgotten(line: &str, gap: &Gap) -> Notification {
     let what = match gap.role {
         Role::Line => "messages about coils",
         Role::Words => "feedback",
+        Role::Models => "pieces of a bundle",
     };
     notification(
         line,

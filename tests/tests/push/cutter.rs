@@ -1,4 +1,4 @@
-//! A connection that breaks: TCP carried to the broker, and cut whenever so many bytes have gone there.
+//! A connection that breaks: TCP carried to the broker, and cut whenever so many bytes have gone over it.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ pub struct Cutter {
 }
 
 struct State {
-    /// Bytes carried to the broker, all connections together.
+    /// Bytes carried, both ways and all connections together.
     carried: AtomicUsize,
     cuts: AtomicUsize,
     /// Cut at these, ascending.
@@ -32,7 +32,8 @@ impl Cutter {
                 let Ok(to) = TcpStream::connect(("127.0.0.1", broker)) else { continue };
                 let state = Arc::clone(&shared);
                 let (back, forth) = (to.try_clone().unwrap(), from.try_clone().unwrap());
-                std::thread::spawn(move || carry(back, forth, |_| false));
+                let other = Arc::clone(&shared);
+                std::thread::spawn(move || carry(back, forth, |bytes| other.cut(bytes)));
                 std::thread::spawn(move || carry(from, to, |bytes| state.cut(bytes)));
             }
         });
@@ -44,7 +45,7 @@ impl Cutter {
         self.state.cuts.load(Ordering::SeqCst)
     }
 
-    /// Bytes that went to the broker.
+    /// Bytes that went over it.
     pub fn carried(&self) -> usize {
         self.state.carried.load(Ordering::SeqCst)
     }

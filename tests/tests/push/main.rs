@@ -1,6 +1,7 @@
 //! The trainer's `bundle push` over a real mosquitto: lines that are cut, refusals, encryption. At the other end is
 //! the agent's receiver behind the agent's own session, in this process.
 
+mod agents;
 mod cutter;
 mod line;
 mod state;
@@ -33,7 +34,10 @@ fn bundle(folder: &Path, bytes: usize) -> PathBuf {
 /// `bundle push FILE --json`, under way.
 fn push(file: &Path, port: u16, more: &[&str]) -> Child {
     let mut trainer = programs::trainer();
-    trainer.args(["bundle", "push"]).arg(file).args(["--line", "gl2", "--json", "--timeout", "120"]);
+    trainer.args(["bundle", "push"]).arg(file).args(["--line", "gl2", "--json"]);
+    if !more.contains(&"--timeout") {
+        trainer.args(["--timeout", "120"]);
+    }
     trainer.arg("--broker").arg(format!("127.0.0.1:{port}")).args(more);
     trainer.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }

@@ -18,7 +18,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Without a sign of life from the line it is offered again.
-const OFFER_EVERY: Duration = Duration::from_secs(20);
+const OFFER_EVERY: Duration = Duration::from_secs(10);
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -1,0 +1,197 @@
+//! Bundles that come over the broker: a session and a thread of their own, so that neither rows nor decisions wait for
+//! a bundle's disk. What is complete goes to the line's thread as a [`Request`].
+
+use crate::archive::Disk;
+use crate::broker::{Command, Event, Role, Session};
+use crate::receive::{self, Act, Desk, Limits, Receiver, Time, Told};
+use crate::slots::{Release, Way};
+use crate::update::{Gate, Request, Rules};
+use coilsight_models::bundle::{Front, Sha256, VerifiedFront};
+use coilsight_models::message::Topics;
+use coilsight_models::message::model::{Offer, Stage};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc as threads};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+/// Without events, time is looked at so often.
+const TICK: Duration = Duration::from_millis(500);
+/// Pieces on their way from the session to the thread.
+const EVENTS: usize = 16;
+
+/// What the receiver may take by these rules.
+fn limits(rules: &Rules) -> Limits {
+    let longest = Duration::from_secs(rules.max_hours.saturating_mul(3600));
+    Limits { max_bytes: rules.max_mib << 20, longest, ..Limits::default() }
+}
+
+/// What the thread works with.
+pub(super) struct Reception {
+    pub disk: Arc<dyn Disk>,
+    pub rules: Rules,
+    pub gate: Gate,
+    pub topics: Topics,
+    pub session: Session,
+    /// The line's thread hears of the connection, for people.
+    pub to_line: mpsc::Sender<Event>,
+    pub requests: threads::Sender<Request>,
+    pub stopping: Arc<AtomicBool>,
+}
+
+/// The session, to take leave of at the end.
+pub(super) struct Running {
+    commands: mpsc::UnboundedSender<Command>,
+    session: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    /// Says good-bye to the broker.
+    pub async fn stop(self) {
+        let _ = self.commands.send(Command::Stop);
+        let _ = self.session.await;
+    }
+}
+
+impl Reception {
+    /// Begins to receive. A line whose disk does not take bundles judges on without them.
+    pub fn start(self, runtime: &Handle) -> std::io::Result<Running> {
+        let receiver = Receiver::open(Arc::clone(&self.disk), limits(&self.rules), Duration::ZERO)?;
+        let (events, inbox) = mpsc::channel(EVENTS);
+        let (commands, commanded) = mpsc::unbounded_channel();
+        let session = runtime.spawn(self.session.clone().run(events, commanded));
+        let (runtime, to_session) = (runtime.clone(), commands.clone());
+        let thread = std::thread::Builder::new().name("models".into());
+        thread.spawn(move || self.work(receiver, inbox, &to_session, &runtime))?;
+        Ok(Running { commands, session })
+    }
+
+    fn work(
+        self,
+        mut receiver: Receiver,
+        mut inbox: mpsc::Receiver<Event>,
+        to_session: &mpsc::UnboundedSender<Command>,
+        runtime: &Handle,
+    ) {
+        let mut desk = FrontDesk(self.gate.clone());
+        let (mut line, mut last, mut up) = (Duration::ZERO, Instant::now(), false);
+        while !self.stopping.load(Ordering::Relaxed) {
+            let patience = if receiver.has_work() { Duration::ZERO } else { TICK };
+            let Some(events) = wait(&mut inbox, runtime, patience) else { return };
+            // Limits count while the broker is there.
+            let now = Instant::now();
+            line += if up { now - last } else { Duration::ZERO };
+            last = now;
+            for event in &events {
+                if let Event::Up { .. } | Event::Down { .. } | Event::Subscribed { .. } = event {
+                    up = !matches!(event, Event::Down { .. });
+                    let _ = runtime.block_on(self.to_line.send(event.clone()));
+                }
+            }
+            let heard = events.into_iter().filter_map(|event| receive::heard(event, &self.topics));
+            let time = Time { line, wall: super::wall_clock() };
+            for act in receiver.step(heard, time, &mut desk) {
+                if let Act::Complete { offer, path } = act {
+                    let way = Way::Broker { offer: offer.offer };
+                    let _ = self.requests.send(Request { path, way, asked: None });
+                } else if let Some(command) = receive::command(act, &self.topics) {
+                    let _ = to_session.send(command);
+                }
+            }
+        }
+    }
+}
+
+/// What has come, after at most so long; `None` when nothing ever will.
+fn wait(inbox: &mut mpsc::Receiver<Event>, runtime: &Handle, patience: Duration) -> Option<Vec<Event>> {
+    let mut events = Vec::new();
+    while events.len() < EVENTS
+        && let Ok(event) = inbox.try_recv()
+    {
+        events.push(event);
+    }
+    if events.is_empty() && !patience.is_zero() {
+        let first = runtime.block_on(async { tokio::time::timeout(patience, inbox.recv()).await });
+        if let Ok(first) = first {
+            events.push(first?);
+        }
+    }
+    Some(events)
+}
+
+/// Looks at a bundle's front as soon as it has come: by the same checks as the whole later on.
+struct FrontDesk(Gate);
+
+impl Desk for FrontDesk {
+    fn known(&mut self, offer: &Offer) -> Option<Told> {
+        let state = self.0.state();
+        let waiting =
+            state.candidate.filter(|c| matches!(&c.way, Way::Broker { offer: o } if *o == offer.offer))?;
+        Some(here(Stage::Shadow, &waiting.release))
+    }
+
+    fn front(&mut self, offer: &Offer, front: &Front) -> Result<(), Told> {
+        let nobody = "put a trust document at the line (bundle.trust)";
+        let keys = self.0.keys().ok_or_else(|| Told::refused("this line believes nobody yet", nobody))?;
+        let mut bytes = Vec::with_capacity(front.length() as usize);
+        front.write(&mut bytes).map_err(|error| Told::refused(error.to_string(), "push it again"))?;
+        let verified = VerifiedFront::read(&*bytes, &keys, &self.0.site().limits);
+        let verified = verified.map_err(|refused| Told::of(&refused))?;
+        let fingerprint = front.fingerprint();
+        let named = |told: Told| Told {
+            fingerprint: Some(fingerprint),
+            release: Some(verified.manifest().release),
+            ..told
+        };
+        if let Some(told) = self.in_a_slot(fingerprint) {
+            return Err(told);
+        }
+        self.0.is_wanted(verified.manifest()).map_err(|refused| named(Told::of(&refused)))?;
+        let (signed, offered) = (verified.total(), offer.bytes);
+        let to_do = "push the bundle as it was signed";
+        match signed.cmp(&offered) {
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Greater => Err(named(Told::refused(
+                format!("{offered} bytes are offered, {signed} were signed (partial delivery)"),
+                to_do,
+            ))),
+            std::cmp::Ordering::Less => Err(named(Told::refused(
+                format!("{offered} bytes are offered, {signed} were signed (endless data)"),
+                to_do,
+            ))),
+        }
+    }
+}
+
+impl FrontDesk {
+    /// What is here need not come again.
+    fn in_a_slot(&self, fingerprint: Sha256) -> Option<Told> {
+        let state = self.0.state();
+        let candidate = state.candidate.map(|candidate| candidate.release);
+        let slots =
+            [(Stage::Active, state.active), (Stage::Shadow, candidate), (Stage::Staged, state.last_good)];
+        let found = slots
+            .into_iter()
+            .find_map(|(stage, slot)| Some((stage, slot?)).filter(|(_, r)| r.fingerprint() == fingerprint));
+        found.map(|(stage, release)| here(stage, &release))
+    }
+}
+
+fn here(stage: Stage, release: &Release) -> Told {
+    let told = Told::new(stage, "it is here already", "");
+    Told { fingerprint: Some(release.fingerprint()), release: Some(release.release), ..told }
+}
+
+/// The session's part: offers and pieces in; wants and answers out.
+pub(super) fn session(line: &Session, listens_to: Vec<String>) -> Session {
+    Session {
+        role: Role::Models,
+        client_id: format!("{}-models", line.broker.client_id),
+        listens_to,
+        echoes: Vec::new(),
+        will: None,
+        max_payload: coilsight_models::message::model::Way::Piece.max_bytes(),
+        seed: line.seed.rotate_left(16),
+        ..line.clone()
+    }
+}
