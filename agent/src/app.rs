@@ -172,17 +172,21 @@ pub async fn serve(
     let words = tokio::spawn(words.run(events.clone(), words_commands));
 
     let stopping = Arc::new(AtomicBool::new(false));
-    let (asks, requests) = std::sync::mpsc::channel();
-    let gate = station.update().filter(|update| update.rules().over_broker).map(|update| update.gate());
-    let models = gate.map(|gate| {
+    let update = station.update().filter(|update| update.rules().over_broker);
+    let models = update.map(|update| {
+        let (asks, requests) = std::sync::mpsc::channel();
+        let (told, said) = std::sync::mpsc::channel();
+        update.receive(told, requests);
         let reception = models::Reception {
             disk: manage::disk(settings)?,
             rules: settings.update.clone(),
-            gate,
+            gate: update.gate(),
+            line: settings.line.id.clone(),
             topics: settings.line.topics.clone(),
             session: bundles,
             to_line: events,
             requests: asks,
+            said,
             stopping: Arc::clone(&stopping),
         };
         reception.start(&tokio::runtime::Handle::current()).context("bundles cannot be received")
@@ -195,7 +199,6 @@ pub async fn serve(
         inbox,
         to_line: to_line.clone(),
         to_words: to_words.clone(),
-        requests,
         stopping: Arc::clone(&stopping),
         proofs: Arc::clone(&proofs),
         summary: Arc::clone(&summary),

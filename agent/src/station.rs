@@ -17,7 +17,6 @@ pub use sessions::{Sessions, SessionsFault};
 
 use crate::broker::{Delivery, Event, Publication, Role};
 use crate::line::{self, Line, Now};
-use crate::slots;
 use crate::update::Update;
 use coilsight_models::message::notification::Subject;
 use coilsight_models::message::status::{self, Queues, Running, State, Status, Trouble};
@@ -138,8 +137,6 @@ pub struct Station {
     wall: Option<Timestamp>,
     /// What moves the models' slots; without it one judge decides for ever.
     update: Option<Update>,
-    /// What the slots were when they were last published.
-    slots_told: Option<slots::State>,
 }
 
 impl Station {
@@ -168,7 +165,6 @@ impl Station {
             now: Duration::ZERO,
             wall: None,
             update: None,
-            slots_told: None,
         }
     }
 
@@ -223,12 +219,9 @@ impl Station {
         let idle = !self.has_work() && !self.stopping;
         let Some(update) = &mut self.update else { return };
         update.step(&mut self.line, idle, self.wall);
-        let (line, topics) = (&self.line.config().id, &self.line.config().topics);
+        let line = &self.line.config().id;
         for notice in update.notices() {
             self.outbox.notice(notices::trouble(line, self.wall, &notice));
-        }
-        for word in update.words() {
-            self.outbox.answer(topics, &word, self.wall);
         }
         self.health.hold("models", update.troubles(self.wall));
         if self.line.judge().absent().is_none() {
@@ -297,7 +290,6 @@ impl Station {
                 if role == Role::Line {
                     self.outbox.connection_lost();
                     self.status_at = None;
-                    self.slots_told = None;
                 }
                 self.health.up(role, self.now);
                 self.session_heard(role, known);
@@ -452,13 +444,6 @@ impl Station {
             let status = self.status(State::Online)?;
             self.outbox.status(&self.line.config().topics, &status);
             self.status_at = Some(self.now);
-        }
-        if let Some(update) = &self.update
-            && self.slots_told.as_ref() != Some(update.state())
-        {
-            let told = update.state().clone();
-            self.outbox.slots(&self.line.config().topics, &line, &told, at);
-            self.slots_told = Some(told);
         }
         let publications = self.outbox.fill(&self.line)?;
         acts.extend(publications.into_iter().map(|publication| Act::Publish { generation, publication }));

@@ -35,6 +35,7 @@ use coilsight_models::verdict::Cause;
 use jiff::Timestamp;
 use moves::Why;
 use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use work::Work;
@@ -70,6 +71,15 @@ pub struct Word {
     pub text: String,
     /// What to do; empty if nothing is.
     pub to_do: String,
+}
+
+/// What is said to whoever receives bundles.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// Of a bundle.
+    Word(Word),
+    /// What is in the slots now.
+    Slots(Box<State>),
 }
 
 /// What decides whether a bundle's front is worth receiving the rest: shared with whoever receives.
@@ -117,6 +127,8 @@ pub struct Update {
     inbox: Inbox,
     work: Option<Work>,
     requests: VecDeque<Request>,
+    /// To and from whoever receives over the broker.
+    broker: Option<(Sender<Said>, Receiver<Request>)>,
     /// The candidate, loaded.
     candidate: Option<Box<dyn Judge>>,
     probation: Probation,
@@ -146,6 +158,11 @@ impl Update {
         &self.rules
     }
 
+    /// From here on files come from `requests` as well, and what becomes of them is told.
+    pub fn receive(&mut self, told: Sender<Said>, requests: Receiver<Request>) {
+        self.broker = Some((told, requests));
+    }
+
     /// A complete file wants to be taken in.
     pub fn request(&mut self, request: Request) {
         if self.requests.len() >= MAX_REQUESTS {
@@ -171,6 +188,11 @@ impl Update {
     }
 
     fn advance(&mut self, line: &mut Line, idle: bool, now: Option<Timestamp>) -> slots::Result<()> {
+        let came: Option<Vec<Request>> =
+            self.broker.as_ref().map(|(_, requests)| requests.try_iter().take(MAX_REQUESTS).collect());
+        for request in came.unwrap_or_default() {
+            self.request(request);
+        }
         for (asked, wish) in self.inbox.wishes() {
             self.wish(asked, wish, line, now)?;
         }
@@ -286,11 +308,6 @@ impl Update {
             Fitness::Fit(why) => self.activate(Why::rule(why), line, now),
             Fitness::Unfit(why) => self.give_up(Why::rule(why), now),
         }
-    }
-
-    /// Lets whoever receives know what has changed.
-    fn told(&mut self) {
-        self.gate.inside().state = self.slots.state().clone();
     }
 
     /// Waits until nothing is being done beside the line, for at most `patience`: for tests and the command line.

@@ -2,13 +2,13 @@
 //! a bundle's disk. What is complete goes to the line's thread as a [`Request`].
 
 use crate::archive::Disk;
-use crate::broker::{Command, Event, Role, Session};
+use crate::broker::{Command, Event, Publication, Role, Session};
 use crate::receive::{self, Act, Desk, Limits, Receiver, Time, Told};
-use crate::slots::{Release, Way};
-use crate::update::{Gate, Request, Rules};
-use coilsight_models::bundle::{Front, Sha256, VerifiedFront};
+use crate::slots::{Release, State, Way};
+use crate::update::{Gate, Request, Rules, Said, Word};
+use coilsight_models::bundle::{Front, Id, Sha256, VerifiedFront};
 use coilsight_models::message::Topics;
-use coilsight_models::message::model::{Offer, Stage};
+use coilsight_models::message::model::{self, Offer, Stage};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc as threads};
 use std::time::{Duration, Instant};
@@ -31,11 +31,14 @@ pub(super) struct Reception {
     pub disk: Arc<dyn Disk>,
     pub rules: Rules,
     pub gate: Gate,
+    pub line: String,
     pub topics: Topics,
     pub session: Session,
     /// The line's thread hears of the connection, for people.
     pub to_line: mpsc::Sender<Event>,
     pub requests: threads::Sender<Request>,
+    /// What becomes of bundles, and of the slots.
+    pub said: threads::Receiver<Said>,
     pub stopping: Arc<AtomicBool>,
 }
 
@@ -74,17 +77,25 @@ impl Reception {
         runtime: &Handle,
     ) {
         let mut desk = FrontDesk(self.gate.clone());
-        let (mut line, mut last, mut up) = (Duration::ZERO, Instant::now(), false);
+        let (mut line, mut last, mut up) = (Duration::ZERO, Instant::now(), None);
         while !self.stopping.load(Ordering::Relaxed) {
             let patience = if receiver.has_work() { Duration::ZERO } else { TICK };
             let Some(events) = wait(&mut inbox, runtime, patience) else { return };
             // Limits count while the broker is there.
             let now = Instant::now();
-            line += if up { now - last } else { Duration::ZERO };
+            line += if up.is_some() { now - last } else { Duration::ZERO };
             last = now;
             for event in &events {
+                match event {
+                    Event::Up { generation, .. } => {
+                        up = Some(*generation);
+                        let slots = self.slots(&self.gate.state());
+                        self.publish(to_session, up, model::Way::State, slots);
+                    }
+                    Event::Down { .. } => up = None,
+                    _ => {}
+                }
                 if let Event::Up { .. } | Event::Down { .. } | Event::Subscribed { .. } = event {
-                    up = !matches!(event, Event::Down { .. });
                     let _ = runtime.block_on(self.to_line.send(event.clone()));
                 }
             }
@@ -98,8 +109,70 @@ impl Reception {
                     let _ = to_session.send(command);
                 }
             }
+            for said in self.said.try_iter() {
+                match said {
+                    Said::Word(word) => {
+                        if let Some(answer) = answer(&word) {
+                            self.publish(to_session, up, model::Way::Answer, answer.payload());
+                        }
+                    }
+                    Said::Slots(state) => {
+                        self.publish(to_session, up, model::Way::State, self.slots(&state));
+                    }
+                }
+            }
         }
     }
+
+    /// On this session, not the line's: a broker that lets the agent write nothing here may hang up. Nobody waits for
+    /// these to be confirmed: an answer is asked for again, the slots are said at every connection.
+    fn publish(
+        &self,
+        to_session: &mpsc::UnboundedSender<Command>,
+        up: Option<u64>,
+        way: model::Way,
+        payload: Vec<u8>,
+    ) {
+        let Some(generation) = up else { return };
+        let retain = way == model::Way::State;
+        let publication = Publication { token: 0, topic: self.topics.model(way), payload, retain };
+        let _ = to_session.send(Command::Publish { generation, publication });
+    }
+
+    fn slots(&self, state: &State) -> Vec<u8> {
+        let slot = |release: &Release| {
+            // A name in a slot was a bundle's, and so an id.
+            let name = Id::new(release.name.clone()).ok()?;
+            Some(model::Slot { name, release: release.release, fingerprint: release.fingerprint() })
+        };
+        model::payload(&model::State {
+            version: model::VERSION,
+            line: self.line.clone(),
+            active: state.active.as_ref().and_then(slot),
+            candidate: state.candidate.as_ref().and_then(|candidate| slot(&candidate.release)),
+            last_good: state.last_good.as_ref().and_then(slot),
+            newest_release: state.newest.map_or(0, |(release, _)| release),
+            newest_time: state.signed_time,
+            trust_version: state.trust.as_ref().map_or(0, |document| document.version),
+            at: super::wall_clock(),
+        })
+    }
+}
+
+/// The line's word on an offered file; a file that came otherwise is nobody's offer.
+fn answer(word: &Word) -> Option<model::Answer> {
+    Some(model::Answer {
+        version: model::VERSION,
+        offer: word.offer?,
+        state: word.stage,
+        have: 0,
+        pieces: 0,
+        fingerprint: word.fingerprint,
+        release: word.release,
+        text: word.text.clone(),
+        to_do: word.to_do.clone(),
+        at: super::wall_clock(),
+    })
 }
 
 /// What has come, after at most so long; `None` when nothing ever will.
@@ -133,9 +206,7 @@ impl Desk for FrontDesk {
     fn front(&mut self, offer: &Offer, front: &Front) -> Result<(), Told> {
         let nobody = "put a trust document at the line (bundle.trust)";
         let keys = self.0.keys().ok_or_else(|| Told::refused("this line believes nobody yet", nobody))?;
-        let mut bytes = Vec::with_capacity(front.length() as usize);
-        front.write(&mut bytes).map_err(|error| Told::refused(error.to_string(), "push it again"))?;
-        let verified = VerifiedFront::read(&*bytes, &keys, &self.0.site().limits);
+        let verified = VerifiedFront::of(front.clone(), &keys, &self.0.site().limits);
         let verified = verified.map_err(|refused| Told::of(&refused))?;
         let fingerprint = front.fingerprint();
         let named = |told: Told| Told {

@@ -3,7 +3,6 @@
 use crate::broker::{Command, Event, Role};
 use crate::line;
 use crate::station::{Act, Station, Time};
-use crate::update::Request;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,8 +24,6 @@ pub(super) struct Worker {
     pub inbox: mpsc::Receiver<Event>,
     pub to_line: mpsc::UnboundedSender<Command>,
     pub to_words: mpsc::UnboundedSender<Command>,
-    /// Bundles that have come and want to be taken in.
-    pub requests: std::sync::mpsc::Receiver<Request>,
     pub stopping: Arc<AtomicBool>,
     /// Grows with every proof that the line works.
     pub proofs: Arc<AtomicU64>,
@@ -45,9 +42,6 @@ impl Worker {
         let (mut behind, mut told) = (false, start);
         while !self.stopping.load(Ordering::Relaxed) {
             let (events, waited) = self.wait(runtime, if behind { Duration::ZERO } else { TICK });
-            if let Some(update) = self.station.update() {
-                self.requests.try_iter().for_each(|request| update.request(request));
-            }
             self.step(events, start, waited)?;
             behind = self.station.has_work();
             planted_hang();

@@ -8,13 +8,9 @@ use super::sessions::Gap;
 use crate::broker::session::MAX_IN_FLIGHT;
 use crate::broker::{Publication, Role};
 use crate::line::{self, Line, Outgoing};
-use crate::slots::{self, Release};
-use crate::update::Word;
-use coilsight_models::bundle::Id;
+use coilsight_models::message::Topics;
 use coilsight_models::message::notification::Notification;
 use coilsight_models::message::status::Status;
-use coilsight_models::message::{Topics, model};
-use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -30,8 +26,6 @@ enum Part {
     Notice(String),
     /// The status.
     Status,
-    /// About models.
-    Word,
 }
 
 #[derive(Debug)]
@@ -99,7 +93,7 @@ impl Outbox {
                     self.reported.push((token, role));
                 }
             }
-            Part::Status | Part::Word => {}
+            Part::Status => {}
         }
         Some(topic)
     }
@@ -142,48 +136,6 @@ impl Outbox {
     /// The status to be published next; an older one that still waits is replaced.
     pub fn status(&mut self, topics: &Topics, status: &Status) {
         self.status = Some((topics.full(&topics.status), json(status)));
-    }
-
-    /// The line's word on an offered bundle. Words on bundles that came otherwise go into the log alone.
-    pub fn answer(&mut self, topics: &Topics, word: &Word, at: Option<Timestamp>) {
-        let Some(offer) = word.offer else { return };
-        let answer = model::Answer {
-            version: model::VERSION,
-            offer,
-            state: word.stage,
-            have: 0,
-            pieces: 0,
-            fingerprint: word.fingerprint,
-            release: word.release,
-            text: word.text.clone(),
-            to_do: word.to_do.clone(),
-            at,
-        };
-        self.ask(Part::Word, topics.model(model::Way::Answer), answer.payload(), false);
-    }
-
-    /// What is in the models' slots, retained.
-    pub fn slots(&mut self, topics: &Topics, line: &str, state: &slots::State, at: Option<Timestamp>) {
-        let slot = |release: &Release| {
-            // A name in a slot was a bundle's, and so an id.
-            Id::new(release.name.clone()).ok().map(|name| model::Slot {
-                name,
-                release: release.release,
-                fingerprint: release.fingerprint(),
-            })
-        };
-        let told = model::State {
-            version: model::VERSION,
-            line: line.into(),
-            active: state.active.as_ref().and_then(slot),
-            candidate: state.candidate.as_ref().and_then(|candidate| slot(&candidate.release)),
-            last_good: state.last_good.as_ref().and_then(slot),
-            newest_release: state.newest.map_or(0, |(release, _)| release),
-            newest_time: state.signed_time,
-            trust_version: state.trust.as_ref().map_or(0, |document| document.version),
-            at,
-        };
-        self.ask(Part::Word, topics.model(model::Way::State), model::payload(&told), true);
     }
 
     /// What is to be published now: as much as may be in flight, oldest first.

@@ -32,6 +32,7 @@ impl Update {
             inbox,
             work: None,
             requests: VecDeque::new(),
+            broker: None,
             candidate: None,
             probation: Probation::default(),
             words: Vec::new(),

@@ -1,6 +1,6 @@
 //! What is said of bundles: to whoever offered one, to whoever waits at the command line, and to people.
 
-use super::{Reply, Request, Update, Word};
+use super::{Reply, Request, Said, Update, Word};
 use crate::slots::{Release, Way, is_past};
 use coilsight_models::bundle::Sha256;
 use coilsight_models::message::model::Stage;
@@ -49,6 +49,21 @@ impl Update {
 
     pub(super) fn notice(&mut self, text: String, to_do: &str) {
         self.notices.push(Trouble { topic: Subject::Model, text, to_do: to_do.into() });
+    }
+
+    /// Lets whoever receives know what has changed and what is to be said.
+    pub(super) fn told(&mut self) {
+        let state = self.slots.state();
+        let changed = self.gate.inside().state != *state;
+        if changed {
+            self.gate.inside().state = state.clone();
+        }
+        let Some((told, _)) = &self.broker else { return };
+        let slots = changed.then(|| Said::Slots(Box::new(state.clone())));
+        for said in self.words.drain(..).map(Said::Word).chain(slots) {
+            // Whoever receives has ended: the whole is about to.
+            let _ = told.send(said);
+        }
     }
 
     /// What is to be said of bundles, since the last call.

@@ -146,7 +146,11 @@ pub struct VerifiedFront {
 impl VerifiedFront {
     /// Reads and verifies a front, and leaves the files unread.
     pub fn read(mut reader: impl Read, keys: &TrustedKeys, limits: &Limits) -> Result<Self, RefusedBundle> {
-        let front = Front::read(&mut reader)?;
+        Self::of(Front::read(&mut reader)?, keys, limits)
+    }
+
+    /// Verifies a front that was read.
+    pub fn of(front: Front, keys: &TrustedKeys, limits: &Limits) -> Result<Self, RefusedBundle> {
         let signers = keys.signers(&front)?;
         let manifest = Manifest::parse(front.manifest_bytes())?;
         keys.suffice(&front, &manifest.content)?;
