@@ -14,12 +14,12 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 /// The golden set under another manifest, signed with another key.
-fn signed(folder: &Path, name: &str, key: &KeyPair, change: impl Fn(&mut Value)) -> PathBuf {
+pub fn signed(folder: &Path, name: &str, key: &KeyPair, change: impl Fn(&mut Value)) -> PathBuf {
     large(folder, name, key, 0, change)
 }
 
 /// The same with so many bytes more, which mean nothing: its first network gets a long description.
-fn large(folder: &Path, name: &str, key: &KeyPair, more: usize, change: impl Fn(&mut Value)) -> PathBuf {
+pub fn large(folder: &Path, name: &str, key: &KeyPair, more: usize, change: impl Fn(&mut Value)) -> PathBuf {
     let golden = std::fs::read(golden_bundle().0).unwrap();
     let front = Front::read(&mut &*golden).unwrap();
     let mut manifest: Value = serde_json::from_slice(front.manifest_bytes()).unwrap();
@@ -53,7 +53,7 @@ fn large(folder: &Path, name: &str, key: &KeyPair, more: usize, change: impl Fn(
 }
 
 /// A key that both lines believe.
-fn believed(folder: &Path) -> KeyPair {
+pub fn believed(folder: &Path) -> KeyPair {
     let key = KeyPair::generate_unencrypted_keypair().unwrap();
     std::fs::create_dir(folder.join("trust")).unwrap();
     std::fs::write(folder.join("trust/test.pub"), key.pk.to_box().unwrap().to_string()).unwrap();
@@ -61,7 +61,7 @@ fn believed(folder: &Path) -> KeyPair {
 }
 
 /// An agent of a line, started, that believes `key` and was delivered with `factory`.
-fn agent(folder: &Path, line: &str, port: u16, factory: &Path) -> Agent {
+pub fn agent(folder: &Path, line: &str, port: u16, factory: &Path) -> Agent {
     let own = folder.join(line);
     std::fs::create_dir(&own).unwrap();
     let text = |path: &Path| path.display().to_string();

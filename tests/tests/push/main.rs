@@ -2,6 +2,7 @@
 //! the agent's receiver behind the agent's own session, in this process.
 
 mod agents;
+mod busy;
 mod cutter;
 mod line;
 mod state;
