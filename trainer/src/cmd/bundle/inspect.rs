@@ -133,9 +133,9 @@ fn head(claimed: &Manifest) {
         Content::Policy(_) => "thresholds",
         Content::Trust(_) => "a trust document",
     };
-    println!("  {kind}: {} release {}, built {}", claimed.name, claimed.release, claimed.created_at);
+    println!("  {kind}: {} release {}, built {:.0}", claimed.name, claimed.release, claimed.created_at);
     let past = if claimed.not_after < Timestamp::now() { ", which is past: lines warn" } else { "" };
-    println!("  to be used until {}{past}", claimed.not_after);
+    println!("  to be used until {:.0}{past}", claimed.not_after);
     if claimed.floor > 0 {
         println!("  nothing below release {} after it", claimed.floor);
     }
