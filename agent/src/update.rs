@@ -73,6 +73,20 @@ pub struct Word {
     pub to_do: String,
 }
 
+/// What came over the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// A complete file.
+    File(Request),
+    /// The beginning of one that is not wanted.
+    Refused {
+        /// What the file was called by.
+        offer: Sha256,
+        /// Why.
+        why: String,
+    },
+}
+
 /// What is said to whoever receives bundles.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
@@ -128,7 +142,7 @@ pub struct Update {
     work: Option<Work>,
     requests: VecDeque<Request>,
     /// To and from whoever receives over the broker.
-    broker: Option<(Sender<Said>, Receiver<Request>)>,
+    broker: Option<(Sender<Said>, Receiver<Came>)>,
     /// The candidate, loaded.
     candidate: Option<Box<dyn Judge>>,
     probation: Probation,
@@ -138,6 +152,8 @@ pub struct Update {
     broken: Option<String>,
     /// Who asked for the rollback that is being prepared, and why.
     going_back: Option<Why>,
+    /// When bundles were refused, within the last hour.
+    refusals: VecDeque<Instant>,
     /// The store may hold what nothing names any more.
     untidy: bool,
 }
@@ -158,9 +174,9 @@ impl Update {
         &self.rules
     }
 
-    /// From here on files come from `requests` as well, and what becomes of them is told.
-    pub fn receive(&mut self, told: Sender<Said>, requests: Receiver<Request>) {
-        self.broker = Some((told, requests));
+    /// From here on files come from `came` as well, and what becomes of them is told.
+    pub fn receive(&mut self, told: Sender<Said>, came: Receiver<Came>) {
+        self.broker = Some((told, came));
     }
 
     /// A complete file wants to be taken in.
@@ -188,10 +204,13 @@ impl Update {
     }
 
     fn advance(&mut self, line: &mut Line, idle: bool, now: Option<Timestamp>) -> slots::Result<()> {
-        let came: Option<Vec<Request>> =
-            self.broker.as_ref().map(|(_, requests)| requests.try_iter().take(MAX_REQUESTS).collect());
-        for request in came.unwrap_or_default() {
-            self.request(request);
+        let came: Option<Vec<Came>> =
+            self.broker.as_ref().map(|(_, came)| came.try_iter().take(MAX_REQUESTS).collect());
+        for came in came.unwrap_or_default() {
+            match came {
+                Came::File(request) => self.request(request),
+                Came::Refused { offer, why } => self.note_refusal(&Way::Broker { offer }, why, None, now)?,
+            }
         }
         for (asked, wish) in self.inbox.wishes() {
             self.wish(asked, wish, line, now)?;

@@ -5,7 +5,7 @@ use crate::archive::Disk;
 use crate::broker::{Command, Event, Publication, Role, Session};
 use crate::receive::{self, Act, Desk, Limits, Receiver, Time, Told};
 use crate::slots::{Release, State, Way};
-use crate::update::{Gate, Request, Rules, Said, Word};
+use crate::update::{Came, Gate, Request, Rules, Said, Word};
 use coilsight_models::bundle::{Front, Id, Sha256, VerifiedFront};
 use coilsight_models::message::Topics;
 use coilsight_models::message::model::{self, Offer, Stage};
@@ -36,7 +36,7 @@ pub(super) struct Reception {
     pub session: Session,
     /// The line's thread hears of the connection, for people.
     pub to_line: mpsc::Sender<Event>,
-    pub requests: threads::Sender<Request>,
+    pub requests: threads::Sender<Came>,
     /// What becomes of bundles, and of the slots.
     pub said: threads::Receiver<Said>,
     pub stopping: Arc<AtomicBool>,
@@ -76,7 +76,7 @@ impl Reception {
         to_session: &mpsc::UnboundedSender<Command>,
         runtime: &Handle,
     ) {
-        let mut desk = FrontDesk(self.gate.clone());
+        let mut desk = FrontDesk { gate: self.gate.clone(), requests: self.requests.clone() };
         let (mut line, mut last, mut up) = (Duration::ZERO, Instant::now(), None);
         while !self.stopping.load(Ordering::Relaxed) {
             let patience = if receiver.has_work() { Duration::ZERO } else { TICK };
@@ -104,7 +104,7 @@ impl Reception {
             for act in receiver.step(heard, time, &mut desk) {
                 if let Act::Complete { offer, path } = act {
                     let way = Way::Broker { offer: offer.offer };
-                    let _ = self.requests.send(Request { path, way, asked: None });
+                    let _ = self.requests.send(Came::File(Request { path, way, asked: None }));
                 } else if let Some(command) = receive::command(act, &self.topics) {
                     let _ = to_session.send(command);
                 }
@@ -193,20 +193,39 @@ fn wait(inbox: &mut mpsc::Receiver<Event>, runtime: &Handle, patience: Duration)
 }
 
 /// Looks at a bundle's front as soon as it has come: by the same checks as the whole later on.
-struct FrontDesk(Gate);
+struct FrontDesk {
+    gate: Gate,
+    /// What is refused stands in the trail, and somebody hears of it.
+    requests: threads::Sender<Came>,
+}
 
 impl Desk for FrontDesk {
     fn known(&mut self, offer: &Offer) -> Option<Told> {
-        let state = self.0.state();
-        let waiting =
-            state.candidate.filter(|c| matches!(&c.way, Way::Broker { offer: o } if *o == offer.offer))?;
-        Some(here(Stage::Shadow, &waiting.release))
+        let state = self.gate.state();
+        let fingerprint = *state.offers.get(&offer.offer)?;
+        if let Some(why) = state.given_up.get(&fingerprint) {
+            return Some(Told::refused(format!("it was here and was given up: {why}"), "build it anew"));
+        }
+        self.in_a_slot(fingerprint)
     }
 
     fn front(&mut self, offer: &Offer, front: &Front) -> Result<(), Told> {
+        let looked = self.look(offer, front);
+        if let Err(told) = &looked
+            && told.stage == Stage::Refused
+        {
+            let why = format!("{}: {}", told.to_do, told.text);
+            let _ = self.requests.send(Came::Refused { offer: offer.offer, why });
+        }
+        looked
+    }
+}
+
+impl FrontDesk {
+    fn look(&self, offer: &Offer, front: &Front) -> Result<(), Told> {
         let nobody = "put a trust document at the line (bundle.trust)";
-        let keys = self.0.keys().ok_or_else(|| Told::refused("this line believes nobody yet", nobody))?;
-        let verified = VerifiedFront::of(front.clone(), &keys, &self.0.site().limits);
+        let keys = self.gate.keys().ok_or_else(|| Told::refused("this line believes nobody yet", nobody))?;
+        let verified = VerifiedFront::of(front.clone(), &keys, &self.gate.site().limits);
         let verified = verified.map_err(|refused| Told::of(&refused))?;
         let fingerprint = front.fingerprint();
         let named = |told: Told| Told {
@@ -217,7 +236,7 @@ impl Desk for FrontDesk {
         if let Some(told) = self.in_a_slot(fingerprint) {
             return Err(told);
         }
-        self.0.is_wanted(verified.manifest()).map_err(|refused| named(Told::of(&refused)))?;
+        self.gate.is_wanted(verified.manifest()).map_err(|refused| named(Told::of(&refused)))?;
         let (signed, offered) = (verified.total(), offer.bytes);
         let to_do = "push the bundle as it was signed";
         match signed.cmp(&offered) {
@@ -232,12 +251,10 @@ impl Desk for FrontDesk {
             ))),
         }
     }
-}
 
-impl FrontDesk {
     /// What is here need not come again.
     fn in_a_slot(&self, fingerprint: Sha256) -> Option<Told> {
-        let state = self.0.state();
+        let state = self.gate.state();
         let candidate = state.candidate.map(|candidate| candidate.release);
         let slots =
             [(Stage::Active, state.active), (Stage::Shadow, candidate), (Stage::Staged, state.last_good)];

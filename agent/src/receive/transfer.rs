@@ -19,6 +19,9 @@ const CHECK: usize = 1 << 20;
 /// Its age is noted so often.
 const NOTE_EVERY: Duration = Duration::from_mins(10);
 
+/// A file of which nothing came at all gives way after this.
+const GIVES_WAY_EMPTY: Duration = Duration::from_secs(15);
+
 /// What became of a piece.
 pub(super) enum Taken {
     /// Written, and durable with the next sync.
@@ -217,6 +220,8 @@ impl Transfer {
 
     /// Whether nothing new has come for so long.
     pub fn is_idle(&self, now: Duration, long: Duration) -> bool {
+        // Of an offer that was late on its way nothing may ever come: whoever made it has its answer.
+        let long = if self.have() == 0 { long.min(GIVES_WAY_EMPTY) } else { long };
         now >= self.pace.moved + long
     }
 

@@ -5,7 +5,7 @@ use coilsight_models::bundle::{Sha256, TrustDocument};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// Sets that were given up are remembered, so many of them.
+/// Sets that were given up are remembered, and files that came, so many of them.
 const MAX_GIVEN_UP: usize = 64;
 
 /// The slots.
@@ -29,6 +29,8 @@ pub struct State {
     pub trust: Option<Box<TrustDocument>>,
     /// Why what was once staged is not used, by the bundle's fingerprint.
     pub given_up: BTreeMap<Sha256, String>,
+    /// Which bundles the last files were that came over the broker: by the file's SHA-256, the fingerprint.
+    pub offers: BTreeMap<Sha256, Sha256>,
     /// Entries that this version does not know.
     pub unknown: usize,
 }
@@ -72,6 +74,12 @@ impl State {
                 }
                 self.signed_at(*created_at);
                 self.floor = self.floor.max(release.floor);
+                if let Way::Broker { offer } = way {
+                    while self.offers.len() >= MAX_GIVEN_UP {
+                        self.offers.pop_first();
+                    }
+                    self.offers.insert(*offer, release.fingerprint());
+                }
                 let (release, way) = (release.clone(), way.clone());
                 self.candidate = Some(Candidate { release, way, shadow: Vec::new() });
             }

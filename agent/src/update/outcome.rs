@@ -5,9 +5,13 @@ use super::work::Done;
 use super::{Command, Reply, Request, Update, VerbFault, Wish, verbs};
 use crate::line::{BundleJudge, Line};
 use crate::slots::{self, Event, Found, Refusal, Release, Way};
-use coilsight_models::bundle::TrustedKeys;
+use coilsight_models::bundle::{Attack, TrustedKeys};
 use coilsight_models::message::model::Stage;
 use jiff::Timestamp;
+use std::time::{Duration, Instant};
+
+/// Refusals in the trail within an hour.
+const MAX_REFUSALS: usize = 20;
 
 impl Update {
     pub(super) fn done(&mut self, done: Done, line: &mut Line, now: Option<Timestamp>) -> slots::Result<()> {
@@ -118,19 +122,38 @@ impl Update {
         now: Option<Timestamp>,
     ) -> slots::Result<()> {
         let why = crate::say::chain(refusal);
-        let what = match &request.way {
-            Way::Broker { offer } => format!("the offered file {offer}"),
-            Way::Person { .. } | Way::Factory => format!("the file {}", request.path),
-        };
-        self.slots
-            .note(now, Event::refused(what.clone(), why.clone(), refusal.attack(), request.way.clone()))?;
-        self.notice(
-            format!("a bundle that came {} was refused: {why}", request.way),
-            "see the text: it begins with what to do",
-        );
+        self.note_refusal(&request.way, why.clone(), refusal.attack(), now)?;
         self.say(request, Stage::Refused, None, why, "");
         self.slots.store().drop_file(&request.path);
         Ok(())
+    }
+
+    /// A refusal stands in the trail and a person hears of it; not of hundreds, or whoever offers rubbish fills the disk.
+    pub(super) fn note_refusal(
+        &mut self,
+        way: &Way,
+        why: String,
+        attack: Option<Attack>,
+        now: Option<Timestamp>,
+    ) -> slots::Result<()> {
+        let hour = Duration::from_hours(1);
+        while self.refusals.front().is_some_and(|at| at.elapsed() > hour) {
+            self.refusals.pop_front();
+        }
+        if self.refusals.len() >= MAX_REFUSALS {
+            tracing::warn!(%way, why, "a bundle is refused; not in the trail, for too many were within the hour");
+            return Ok(());
+        }
+        self.refusals.push_back(Instant::now());
+        let what = match way {
+            Way::Broker { offer } => format!("the file {offer}"),
+            Way::Person { .. } | Way::Factory => "a file".to_owned(),
+        };
+        self.notice(
+            format!("a bundle that came {way} was refused: {why}"),
+            "the text begins with what to do",
+        );
+        self.slots.note(now, Event::refused(what, why, attack, way.clone()))
     }
 
     /// What a person at the machine asked for.
