@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod broker;
+pub mod bundles;
 pub mod fuzz;
 pub mod gateway;
 pub mod programs;

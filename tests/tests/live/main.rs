@@ -5,6 +5,7 @@ mod flood;
 mod gap;
 mod orderly;
 mod survive;
+mod swaps;
 mod week;
 
 use coilsight_agent::archive::{Archive, Limits, RealDisk};

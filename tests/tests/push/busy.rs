@@ -1,8 +1,9 @@
 //! A push while the line runs: no decision waits for it.
 
-use super::agents::{agent, believed, large, signed};
+use super::agents::agent;
 use super::{MIB, push, told};
 use coilsight_tests::broker::Mosquitto;
+use coilsight_tests::bundles::{believed, large, signed};
 use coilsight_tests::programs;
 use serde_json::{Value, json};
 use std::path::Path;
