@@ -143,6 +143,19 @@ pub enum RefusedBundle {
         here: u64,
     },
 
+    /// A trust document that is not the next one.
+    #[error(
+        "Bring version {} of the trust document first: this is version {version}, here is {here} ({})",
+        here + 1,
+        Attack::FastForward
+    )]
+    SkippedTrust {
+        /// What the document says.
+        version: u64,
+        /// What is in force.
+        here: u64,
+    },
+
     /// A trust document that leaves a revoked key out.
     #[error(
         "Make the trust document again with every key that was ever revoked: it leaves {key} out, which would be believed again ({})",
@@ -243,6 +256,7 @@ impl RefusedBundle {
             }
             Self::TooFewSigners { .. } | Self::RevokedSigner { .. } => Attack::KeyCompromise,
             Self::OldTrust { .. } | Self::Unrevoked { .. } => Attack::ReplayedRevocation,
+            Self::SkippedTrust { .. } => Attack::FastForward,
             Self::FileAltered { .. } => Attack::MixAndMatch,
             Self::Unreadable(_)
             | Self::NotABundle

@@ -266,6 +266,11 @@ impl TrustedKeys {
         if next.version < document.version || (next.version == document.version && next != document) {
             return Err(RefusedBundle::OldTrust { version: next.version, here: document.version });
         }
+        // One after the other: what an earlier one revoked is not passed over, and no thief of keys drives the count to
+        // its end.
+        if next.version > document.version + 1 {
+            return Err(RefusedBundle::SkippedTrust { version: next.version, here: document.version });
+        }
         if let Some(forgotten) = document.forgotten_by(next) {
             return Err(RefusedBundle::Unrevoked { key: forgotten.key.clone() });
         }

@@ -75,7 +75,7 @@ fn slots(config: &Path) -> Value {
 #[test]
 fn sets_come_and_go_and_the_agent_is_killed() {
     let test = "sets_come_and_go_and_the_agent_is_killed";
-    let (kills, coils) = if full() { (200, 600) } else { (8, 24) };
+    let (kills, coils) = if full() { (200, 300) } else { (8, 16) };
     let folder = tempfile::tempdir().unwrap();
     let Some(broker) = Mosquitto::start(test, folder.path()) else { return };
     let (port, folder) = (broker.port, folder.path());

@@ -105,6 +105,10 @@ fn keys_change_by_the_old_and_the_new() {
     assert_eq!(stopped(&layout, &[&plant.root, &plant.deputy], &old), Attack::KeyCompromise);
     assert_eq!(stopped(&layout, &[&new_root], &old), Attack::ArbitraryInstallation, "not by the old");
     assert_eq!(stopped(&layout, &[&plant.anna, &new_root], &old), Attack::KeyCompromise, "by another role");
+    // Not before the one between is there: a thief could leave a revocation out, or drive the count to its end.
+    let mut third = next.clone();
+    third.version = 3;
+    assert_eq!(stopped(&trust_layout(third), &[&plant.root, &new_root], &old), Attack::FastForward);
     // Once more does nothing; another one under the same number is somebody's trick.
     assert!(read(&layout, &[&new_root], &next).is_ok());
     let mut twin = next.clone();
