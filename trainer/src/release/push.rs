@@ -19,6 +19,9 @@ use std::time::Duration;
 
 /// Without a sign of life from the line it is offered again.
 const OFFER_EVERY: Duration = Duration::from_secs(10);
+/// So long after the offer the line's state is taken for an answer that was lost. Not before: a line that has begun to
+/// receive must hear the end of it, or it would wait for pieces and take no other bundle.
+const ANSWER_LOST: Duration = Duration::from_secs(5);
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -83,6 +86,8 @@ pub struct Push {
     in_flight: BTreeSet<u32>,
     have: u32,
     word: Option<Word>,
+    /// What the line's slots say of the bundle, until the line itself does.
+    stands: Option<Word>,
     /// When the offer was last said, or the line last heard; `None`: offer at once.
     heard: Option<Duration>,
     connected: bool,
@@ -102,6 +107,7 @@ impl Push {
             in_flight: BTreeSet::new(),
             have: 0,
             word: None,
+            stands: None,
             heard: None,
             connected: false,
             end: None,
@@ -174,6 +180,12 @@ impl Push {
         if !self.connected || self.end.is_some() {
             return due;
         }
+        if self.heard.is_some_and(|heard| now >= heard + ANSWER_LOST)
+            && let Some(word) = self.stands.take()
+        {
+            self.says(word);
+            return due;
+        }
         let staged = self.word.as_ref().is_some_and(|word| word.stage.is_staged());
         let silent = self.heard.is_none_or(|heard| !staged && now >= heard + OFFER_EVERY);
         if silent {
@@ -213,7 +225,7 @@ impl Push {
         if !ours || self.end.is_some() {
             return;
         }
-        self.heard = Some(now);
+        (self.heard, self.stands) = (Some(now), None);
         self.have = self.have.max(answer.have.min(self.offer.pieces()));
         self.says(Word { stage: answer.state, text: answer.text, to_do: answer.to_do });
     }
@@ -248,9 +260,17 @@ impl Push {
         } else {
             return;
         };
-        let known = self.word.as_ref().is_some_and(|word| word.stage.is_staged());
-        if self.end.is_none() && (stage == Stage::Active || !known) {
-            self.says(Word { stage, text: text.into(), to_do: String::new() });
+        if self.end.is_some() {
+            return;
+        }
+        let word = Word { stage, text: text.into(), to_do: String::new() };
+        match self.word.as_ref().map(|word| word.stage) {
+            Some(known) if known.is_staged() || known == Stage::Received => {
+                if stage == Stage::Active || known == Stage::Received {
+                    self.says(word);
+                }
+            }
+            _ => self.stands = Some(word),
         }
     }
 }

@@ -84,6 +84,21 @@ fn another_file_waits_until_this_one_has_rested_for_long() {
 }
 
 #[test]
+fn an_offer_that_nothing_follows_gives_way_soon() {
+    let (one, other) = (Sender::new(file(10, 50_000)), Sender::new(file(11, 50_000)));
+    let mut plant = Plant::new();
+    plant.hear([one.offers()]);
+    plant.wait(Duration::from_secs(14));
+    plant.hear([other.offers()]);
+    assert_eq!(plant.said().state, Stage::Waiting);
+    plant.now += Duration::from_secs(1);
+    plant.wants.clear();
+    plant.hear([other.offers()]);
+    plant.serve(&other);
+    assert_eq!(plant.content(), other.file);
+}
+
+#[test]
 fn a_new_connection_asks_at_once_and_nothing_of_the_old_is_acknowledged() {
     let sender = Sender::new(file(8, 50_000));
     let mut plant = Plant::new();

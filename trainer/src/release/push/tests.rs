@@ -174,12 +174,19 @@ fn another_file_is_none_of_its_business() {
 
 #[test]
 fn the_lines_state_stands_in_for_an_answer_that_was_lost() {
+    let late = NOW + ANSWER_LOST;
     let mut one = push(Awaited::Active);
     one.hear(Way::State, &state(None, Some(b"manifest")), NOW);
-    assert_eq!(one.ended(), None);
+    assert_eq!(one.due(late), []);
+    assert_eq!((one.ended(), one.word().map(|word| word.stage)), (None, Some(Stage::Staged)));
     one.hear(Way::State, &state(Some(b"manifest"), None), NOW);
-    assert!(matches!(one.ended(), Some(End::Reached(_))));
+    assert!(matches!(one.ended(), Some(End::Reached(_))), "nothing of it is on its way any more");
+
     let mut other = push(Awaited::Staged);
     other.hear(Way::State, &state(None, Some(b"manifest")), NOW);
+    assert_eq!((other.due(NOW), other.ended()), (Vec::new(), None), "the line may have begun to receive");
+    wants(&mut other, 0, 8);
+    assert_eq!(pieces(&mut other).len(), 8);
+    assert_eq!(other.due(late), []);
     assert!(matches!(other.ended(), Some(End::Reached(_))));
 }
