@@ -173,12 +173,12 @@ pub async fn serve(
 
     let stopping = Arc::new(AtomicBool::new(false));
     let update = station.update().filter(|update| update.rules().over_broker);
-    let models = update.map(|update| {
+    let models = update.and_then(|update| {
         let (asks, requests) = std::sync::mpsc::channel();
         let (told, said) = std::sync::mpsc::channel();
         update.receive(told, requests);
         let reception = models::Reception {
-            disk: manage::disk(settings)?,
+            disk: update.disk(),
             rules: settings.update.clone(),
             gate: update.gate(),
             line: settings.line.id.clone(),
@@ -189,9 +189,10 @@ pub async fn serve(
             said,
             stopping: Arc::clone(&stopping),
         };
-        reception.start(&tokio::runtime::Handle::current()).context("bundles cannot be received")
+        // The line judges on without: a bundle can still be installed at the machine.
+        let started = reception.start(&tokio::runtime::Handle::current());
+        started.inspect_err(|error| update.cannot_receive(&crate::say::chain(error))).ok()
     });
-    let models = models.transpose()?;
     let proofs = Arc::new(AtomicU64::new(0));
     let summary = Arc::new(Mutex::new(String::from("starting")));
     let worker = worker::Worker {

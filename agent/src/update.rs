@@ -25,6 +25,7 @@ pub use inbox::{Command, Inbox, Reply, Wish};
 pub use rules::{Fitness, Probation, Rules};
 pub use verbs::{VerbFault, activate, roll_back};
 
+use crate::archive::Disk;
 use crate::line::{Judge, Judged, Line};
 use crate::slots::{self, Event, Refusal, Say, Site, Slots, State, Way, is_wanted};
 use coilsight_models::bundle::manifest::Manifest;
@@ -152,6 +153,8 @@ pub struct Update {
     broken: Option<String>,
     /// Who asked for the rollback that is being prepared, and why.
     going_back: Option<Why>,
+    /// Why no bundle comes over the broker, if none can.
+    deaf: Option<String>,
     /// When bundles were refused, within the last hour.
     refusals: VecDeque<Instant>,
     /// The store may hold what nothing names any more.
@@ -169,6 +172,11 @@ impl Update {
         self.slots.state()
     }
 
+    /// The slots' disk, for whoever brings files together on it.
+    pub fn disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(self.slots.store().disk())
+    }
+
     /// The rules in force.
     pub fn rules(&self) -> &Rules {
         &self.rules
@@ -177,6 +185,12 @@ impl Update {
     /// From here on files come from `came` as well, and what becomes of them is told.
     pub fn receive(&mut self, told: Sender<Said>, came: Receiver<Came>) {
         self.broker = Some((told, came));
+    }
+
+    /// No bundle can come over the broker until the next start.
+    pub fn cannot_receive(&mut self, why: &str) {
+        tracing::error!(why, "no bundle can be received over the broker");
+        self.deaf = Some(why.to_owned());
     }
 
     /// A complete file wants to be taken in.

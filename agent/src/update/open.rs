@@ -39,6 +39,7 @@ impl Update {
             notices: Vec::new(),
             broken: None,
             going_back: None,
+            deaf: None,
             refusals: VecDeque::new(),
             untidy: true,
         };

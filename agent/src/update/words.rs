@@ -97,6 +97,14 @@ impl Update {
                 to_do: "see to the disk, then restart the agent; the active set judges on".into(),
             });
         }
+        if let Some(why) = &self.deaf {
+            troubles.push(Trouble {
+                topic: Subject::Storage,
+                text: format!("no bundle can be received over the broker: {why}"),
+                to_do: "see to the disk, then restart the agent; a bundle can be installed at the machine"
+                    .into(),
+            });
+        }
         if !self.slots.gaps().is_empty() || state.unknown > 0 {
             troubles.push(Trouble {
                 topic: Subject::Storage,

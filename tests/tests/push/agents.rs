@@ -14,10 +14,15 @@ use std::path::Path;
 
 /// An agent of a line, started, that believes `key` and was delivered with `factory`.
 pub fn agent(folder: &Path, line: &str, port: u16, factory: &Path) -> Agent {
+    agent_with(folder, line, port, factory, "")
+}
+
+/// The same with more lines in its configuration, after `[broker]`.
+pub fn agent_with(folder: &Path, line: &str, port: u16, factory: &Path, more: &str) -> Agent {
     let own = folder.join(line);
     std::fs::create_dir(&own).unwrap();
     let text = |path: &Path| path.display().to_string();
-    let mut agent = Agent::configure(&own, port, &format!("client_id = \"{line}\""))
+    let mut agent = Agent::configure(&own, port, &format!("client_id = \"{line}\"\n{more}"))
         .env("COILSIGHT__LINE__ID", line)
         .env("COILSIGHT__LINE__TOPICS__PREFIX", &format!("plant/{line}"))
         .env("COILSIGHT__BUNDLE__TRUST", &text(&folder.join("trust")))

@@ -1,12 +1,8 @@
 //! A push over TLS, to a broker that asks for a certificate and a password.
 
-#[path = "../broker_refuses/certificates.rs"]
-#[allow(dead_code)]
-mod certificates;
-
+use super::certificates::{Authority, Flaw};
 use super::line::{Line, Verdict};
 use super::{MIB, bundle, push, told};
-use certificates::{Authority, Flaw};
 use coilsight_tests::broker::{Mosquitto, free_port, passwords};
 
 #[test]
