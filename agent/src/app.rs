@@ -91,7 +91,7 @@ pub(crate) fn whom(settings: &Settings) -> anyhow::Result<Provisioned> {
 pub(crate) fn site(settings: &Settings) -> Site {
     let total = settings.update.max_mib << 20;
     let limits = Limits { total, part: total };
-    Site { plant: settings.bundle.plant.clone(), line: settings.line.id.clone(), limits }
+    Site { plant: settings.bundle.plant.clone(), line: settings.line.id.clone(), limits, clock: wall_clock() }
 }
 
 /// Topics of the line's session, of the one for inspectors' words, and of the one for bundles.
@@ -174,7 +174,7 @@ pub async fn serve(
     let stopping = Arc::new(AtomicBool::new(false));
     let update = station.update().filter(|update| update.rules().over_broker);
     let models = update.and_then(|update| {
-        let (asks, requests) = std::sync::mpsc::channel();
+        let (asks, requests) = std::sync::mpsc::sync_channel(EVENTS);
         let (told, said) = std::sync::mpsc::channel();
         update.receive(told, requests);
         let reception = models::Reception {

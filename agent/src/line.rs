@@ -365,6 +365,8 @@ impl Line {
     /// From the next coil's start on `judge` decides; coils that are open keep whom they are bound to.
     pub fn take_over(&mut self, judge: Box<dyn Judge>) {
         self.judges.take_over(judge);
+        // Decisions of the set before say nothing of this one.
+        self.judged.clear();
         self.let_go();
     }
 

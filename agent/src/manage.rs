@@ -7,11 +7,12 @@
 use crate::app;
 use crate::archive::{Disk, Ledger, RealDisk};
 use crate::config::Settings;
-use crate::slots::{Entry, Error, Event, Found, Refusal, Slots, State, Way, prepare};
+use crate::slots::{Entry, Error, Event, Found, Refusal, Slots, State, Way, open_judge, prepare};
 use crate::update::{Command, Reply, Wish, activate, roll_back};
 use anyhow::{Context, bail, ensure};
+use coilsight_models::bundle::VerifiedFront;
 use coilsight_models::message::model::Stage;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -56,13 +57,6 @@ pub fn look(settings: &Settings) -> anyhow::Result<(Vec<Entry>, State)> {
 /// Takes a bundle file in: verified, staged, and, while an agent runs, in shadow. The way is the broker's from
 /// verification on.
 pub fn install(settings: &Settings, file: &Path, asker: &Asker) -> anyhow::Result<Reply> {
-    let length = std::fs::metadata(file).with_context(|| format!("cannot open {}", file.display()))?.len();
-    let most = settings.update.max_mib << 20;
-    ensure!(
-        length <= most,
-        "{} has {length} bytes, at most {most} are taken here (update.max_mib): is it the right file? (endless data)",
-        file.display()
-    );
     let name = format!("{}-{}", std::process::id(), jiff::Timestamp::now().as_millisecond());
     match Slots::open(disk(settings)?) {
         Ok(mut slots) => {
@@ -81,12 +75,28 @@ pub fn install(settings: &Settings, file: &Path, asker: &Asker) -> anyhow::Resul
 fn bring(settings: &Settings, file: &Path, name: &str) -> anyhow::Result<String> {
     let path = format!("inbox/{name}.coilbundle");
     let to = folder(settings).join(&path);
-    std::fs::copy(file, &to).with_context(|| {
-        format!("cannot copy {} to {}: run this as the agent's user", file.display(), to.display())
-    })?;
-    // Copied with the source's permissions: a stick may say read-only.
-    std::fs::File::open(&to)?.sync_all()?;
-    Ok(path)
+    let copied = copy(file, &to, settings.update.max_mib << 20);
+    if copied.is_err() {
+        let _ = std::fs::remove_file(&to);
+    }
+    copied.map(|()| path)
+}
+
+/// Copies a file that may be anything, and may say anything of its length.
+fn copy(from: &Path, to: &Path, most: u64) -> anyhow::Result<()> {
+    let cannot =
+        || format!("cannot copy {} to {}: run this as the agent's user", from.display(), to.display());
+    let kind = std::fs::metadata(from).with_context(|| format!("cannot open {}", from.display()))?;
+    ensure!(kind.is_file(), "give a bundle: {} is no file", from.display());
+    let source = std::fs::File::open(from).with_context(cannot)?;
+    let mut copy = std::fs::File::create_new(to).with_context(cannot)?;
+    let length = std::io::copy(&mut source.take(most + 1), &mut copy).with_context(cannot)?;
+    ensure!(
+        length <= most,
+        "{} has more than the {most} bytes that are taken here (update.max_mib): is it the right file? (endless data)",
+        from.display()
+    );
+    copy.sync_all().with_context(cannot)
 }
 
 fn install_here(settings: &Settings, slots: &mut Slots, path: &str, asker: &Asker) -> anyhow::Result<Reply> {
@@ -120,6 +130,16 @@ fn install_here(settings: &Settings, slots: &mut Slots, path: &str, asker: &Aske
             let (signers, created_at) = (gist.signers, gist.created_at);
             slots.note(now, Event::Trusted { document, created_at, signers, way })?;
             slots.store().drop_file(path);
+            // A candidate that these keys would not let in is given up, as a running agent does.
+            if let Some(waiting) = slots.state().candidate.clone() {
+                let keys = slots.believe(now, app::whom(settings)?)?;
+                let file = slots.store().bundle(waiting.release.fingerprint());
+                let front = file.ok().map(|file| VerifiedFront::read(file, &keys, &site.limits));
+                if front.is_none_or(|front| front.is_err()) {
+                    let why = "the keys that are believed now do not suffice for it".into();
+                    slots.note(now, Event::Discarded { release: waiting.release, why, by: None })?;
+                }
+            }
             Ok(Reply {
                 done: true,
                 stage: Stage::Active,
@@ -161,6 +181,9 @@ pub fn activate_candidate(settings: &Settings, asker: &Asker) -> anyhow::Result<
 pub fn rollback(settings: &Settings, asker: &Asker) -> anyhow::Result<Reply> {
     match Slots::open(disk(settings)?) {
         Ok(mut slots) => {
+            if let Some(to) = slots.state().way_back() {
+                open_judge(slots.store(), to).with_context(|| format!("cannot go back to {to}"))?;
+            }
             let release = roll_back(&mut slots, app::wall_clock(), asker.by.clone(), asker.why.clone())?;
             let text = format!("{release} is active again: it decides from the agent's start on");
             Ok(Reply { done: true, stage: Stage::RolledBack, text })
@@ -199,9 +222,10 @@ fn ask(settings: &Settings, name: &str, asker: &Asker, command: Command) -> anyh
             Err(error) => return Err(error).context("the agent's answer cannot be read"),
         }
     }
+    // Nobody waits for it any more: it must not be carried out some day.
+    let _ = std::fs::remove_file(&request);
     bail!(
-        "the running agent has not answered within {} s: see its log; the request stays in {}",
-        PATIENCE.as_secs(),
-        inbox.display()
+        "the running agent has not answered within {} s: see its log, and `bundle list` for what came of it",
+        PATIENCE.as_secs()
     )
 }

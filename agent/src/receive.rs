@@ -142,13 +142,13 @@ impl Receiver {
             }
         };
         if let Some(transfer) = &mut self.transfer {
-            if transfer.offer == offer {
+            let same = |a: &Offer| (a.offer, a.bytes, a.piece_bytes);
+            if same(&transfer.offer) == same(&offer) {
                 transfer.pace.ask_at_once();
                 self.tell = true;
                 return;
             }
-            let same_file = transfer.offer.offer == offer.offer;
-            if transfer.is_complete() || !(same_file || transfer.is_idle(time.line, self.limits.gives_way)) {
+            if transfer.is_complete() || !transfer.is_idle(time.line, self.limits.gives_way) {
                 let told = Told::busy(&transfer.offer, transfer.have());
                 acts.extend(self.answer(offer.offer, [0, offer.pieces()], &told, time));
                 return;

@@ -26,7 +26,7 @@ pub use state::{Candidate, State};
 pub use store::Store;
 
 use crate::archive::{self, Disk, Gap, Ledger};
-use coilsight_models::bundle::{TrustDocument, TrustedKeys};
+use coilsight_models::bundle::{Attack, TrustDocument, TrustedKeys};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,6 +39,18 @@ pub enum Error {
         "the models' folder is in use by a running agent: give the command while it runs, it is passed on"
     )]
     Locked,
+    /// A trust document that leaves a revoked key out.
+    #[error(
+        "make the trust document {version} at the machine again with every key that was ever revoked: it leaves {key} out, \
+         which would be believed again ({})",
+        Attack::ReplayedRevocation
+    )]
+    Unrevoked {
+        /// Its version.
+        version: u64,
+        /// The key.
+        key: String,
+    },
     /// The trail.
     #[error("the models' trail cannot be kept")]
     Trail(#[from] archive::Error),
@@ -53,6 +65,17 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl Error {
+    /// Whether only room is wanting: the same call succeeds once there is some.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Trail(error) => error.is_full(),
+            Self::Store { source, .. } => archive::is_full(source),
+            Self::Locked | Self::Unrevoked { .. } => false,
+        }
+    }
 }
 
 /// What the slots' calls return.
@@ -118,6 +141,10 @@ impl Slots {
         if let Provisioned::Document(document) = &provisioned
             && self.state.trust.as_ref().is_none_or(|in_force| in_force.version < document.version)
         {
+            let forgotten = self.state.trust.as_ref().and_then(|in_force| in_force.forgotten_by(document));
+            if let Some(key) = forgotten {
+                return Err(Error::Unrevoked { version: document.version, key: key.key.clone() });
+            }
             self.note(at, Event::Provisioned { document: document.clone() })?;
         }
         Ok(match (&self.state.trust, provisioned) {

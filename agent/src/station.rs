@@ -209,14 +209,21 @@ impl Station {
         }
         self.confirm()?;
         self.watch();
-        self.move_slots();
+        self.move_slots(false);
         self.publish(&mut acts)?;
         Ok(acts)
     }
 
-    /// Lets sets come and go, once what came is decided and before it goes out: nothing of it waits.
-    fn move_slots(&mut self) {
-        let idle = !self.has_work() && !self.stopping;
+    /// What has time until nothing else is to be done: a candidate's word on a coil that is decided. To be called once
+    /// a step's acts are on their way.
+    pub fn rest(&mut self) {
+        if !self.stopping && !self.has_work() {
+            self.move_slots(true);
+        }
+    }
+
+    /// Lets sets come and go. What takes long is done on another thread, or when the line is `idle`.
+    fn move_slots(&mut self, idle: bool) {
         let Some(update) = &mut self.update else { return };
         update.step(&mut self.line, idle, self.wall);
         let line = &self.line.config().id;
@@ -274,7 +281,10 @@ impl Station {
     }
 
     /// The orderly stop of the line itself. What was not acknowledged is delivered again.
-    pub fn close(self) -> line::Result<()> {
+    pub fn close(mut self) -> line::Result<()> {
+        if let Some(update) = &mut self.update {
+            update.stop(self.wall);
+        }
         self.line.stop()
     }
 

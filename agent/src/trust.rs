@@ -78,7 +78,15 @@ pub fn is_for_here(bundle: &Verified, line: &str) -> anyhow::Result<()> {
     let agent = env!("CARGO_PKG_VERSION").parse().context("this program's version is no version")?;
     // Plant and release counter become this device's own once it takes bundles in by itself.
     let plant = bundle.manifest().plant.to_string();
-    let here = Here { plant: &plant, line, agent, newest_release: None, signed_time: None, active_set: None };
+    let here = Here {
+        plant: &plant,
+        line,
+        agent,
+        newest_release: None,
+        signed_time: None,
+        clock: None,
+        active_set: None,
+    };
     bundle.manifest().is_for(&here)?;
     Ok(())
 }

@@ -27,14 +27,14 @@ pub use verbs::{VerbFault, activate, roll_back};
 
 use crate::archive::Disk;
 use crate::line::{Judge, Judged, Line};
-use crate::slots::{self, Event, Refusal, Say, Site, Slots, State, Way, is_wanted};
+use crate::slots::{self, Event, Refusal, Release, Say, Site, Slots, State, Way, is_wanted};
 use coilsight_models::bundle::manifest::Manifest;
-use coilsight_models::bundle::{Sha256, TrustedKeys};
+use coilsight_models::bundle::{Attack, Sha256, TrustedKeys};
 use coilsight_models::message::model::Stage;
 use coilsight_models::message::status::Trouble;
 use coilsight_models::verdict::Cause;
 use jiff::Timestamp;
-use moves::Why;
+use moves::{GoingBack, Why};
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,6 +45,8 @@ use work::Work;
 const MAX_REQUESTS: usize = 4;
 /// A set on probation lives once it has judged so many coils.
 const LIVES: usize = 3;
+/// After the disk had no room, the next try.
+const PAUSE: Duration = Duration::from_secs(30);
 
 /// A file that is complete and wants to be taken in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +87,8 @@ pub enum Came {
         offer: Sha256,
         /// Why.
         why: String,
+        /// The attack that was stopped, if it looks like one.
+        attack: Option<Attack>,
     },
 }
 
@@ -152,7 +156,15 @@ pub struct Update {
     /// Why the slots take no further change, if their disk failed.
     broken: Option<String>,
     /// Who asked for the rollback that is being prepared, and why.
-    going_back: Option<Why>,
+    going_back: Option<GoingBack>,
+    /// A set that could not be loaded when the line was to go back to it: not tried again and again.
+    no_way_back: Option<Release>,
+    /// The disk had no room: nothing is tried before.
+    paused_until: Option<Instant>,
+    /// Whether nobody judges, so that a set that comes need not prove itself beside somebody.
+    nobody: bool,
+    /// What a person at the machine wants believed, and is not.
+    distrusted: Option<String>,
     /// Why no bundle comes over the broker, if none can.
     deaf: Option<String>,
     /// When bundles were refused, within the last hour.
@@ -187,6 +199,16 @@ impl Update {
         self.broker = Some((told, came));
     }
 
+    /// The orderly end: this start was no sign of a set that keeps the agent from working.
+    pub fn stop(&mut self, now: Option<Timestamp>) {
+        if self.slots.state().probation.is_some_and(|starts| starts > 0)
+            && self.broken.is_none()
+            && let Err(error) = self.slots.note(now, Event::Lived)
+        {
+            tracing::warn!(error = %crate::say::chain(&error), "the orderly stop is not in the trail");
+        }
+    }
+
     /// No bundle can come over the broker until the next start.
     pub fn cannot_receive(&mut self, why: &str) {
         tracing::error!(why, "no bundle can be received over the broker");
@@ -206,15 +228,47 @@ impl Update {
 
     /// Moves what can be moved without waiting. `idle` says that the line has nothing else to do.
     pub fn step(&mut self, line: &mut Line, idle: bool, now: Option<Timestamp>) {
-        if self.broken.is_some() {
+        self.nobody = line.judge().absent().is_some();
+        if self.paused_until.is_some_and(|until| Instant::now() < until) {
+            return;
+        }
+        self.paused_until = None;
+        if let Some(why) = self.broken.clone() {
+            self.turn_away(&why);
+            self.told();
             return;
         }
         if let Err(error) = self.advance(line, idle, now) {
             let why = crate::say::chain(&error);
-            tracing::error!(why, "the models' slots take no further change");
-            self.broken = Some(why);
+            if error.is_full() {
+                tracing::warn!(why, "no room for the models' slots: tried again in a while");
+                self.paused_until = Some(Instant::now() + PAUSE);
+                self.notice(
+                    format!("no bundle is taken in or given up for now: {why}"),
+                    "make room on the disk",
+                );
+            } else {
+                tracing::error!(why, "the models' slots take no further change");
+                self.broken = Some(why);
+            }
         }
         self.told();
+    }
+
+    /// Nothing can be changed: whoever asks is told so.
+    fn turn_away(&mut self, why: &str) {
+        let text = format!("no bundle can be taken in until the agent has been restarted: {why}");
+        let came: Vec<Came> =
+            self.broker.iter().flat_map(|(_, came)| came.try_iter().take(MAX_REQUESTS)).collect();
+        for came in came {
+            if let Came::File(request) = came {
+                self.answer(&request, Stage::Waiting, None, text.clone(), "see to the disk");
+                self.slots.store().drop_file(&request.path);
+            }
+        }
+        for (asked, _) in self.inbox.wishes() {
+            self.inbox.reply(&asked, &Reply { done: false, stage: Stage::Refused, text: text.clone() });
+        }
     }
 
     fn advance(&mut self, line: &mut Line, idle: bool, now: Option<Timestamp>) -> slots::Result<()> {
@@ -223,7 +277,9 @@ impl Update {
         for came in came.unwrap_or_default() {
             match came {
                 Came::File(request) => self.request(request),
-                Came::Refused { offer, why } => self.note_refusal(&Way::Broker { offer }, why, None, now)?,
+                Came::Refused { offer, why, attack } => {
+                    self.note_refusal(&Way::Broker { offer }, why, attack, now)?;
+                }
             }
         }
         for (asked, wish) in self.inbox.wishes() {
@@ -235,8 +291,10 @@ impl Update {
         }
         self.begin();
         if self.untidy && self.work.is_none() {
-            self.slots.tidy(line.bindings())?;
             self.untidy = false;
+            if let Err(error) = self.slots.tidy(line.bindings()) {
+                tracing::warn!(error = %crate::say::chain(&error), "bundles that nothing names stay until the next change");
+            }
         }
         line.keep_judged(self.candidate.is_some() || self.slots.state().probation.is_some());
         if idle && let Some(judged) = line.take_judged() {
@@ -256,10 +314,16 @@ impl Update {
         }
         let store = self.slots.store().clone();
         let (site, state) = (self.gate.site(), self.slots.state().clone());
-        if let (Some(_), Some(to)) = (&self.going_back, state.way_back()) {
-            self.work = Some(Work::load(store, to.clone(), site.limits));
+        let stale =
+            |g: &mut GoingBack| state.active.as_ref() != Some(&g.from) || state.way_back() != Some(&g.to);
+        if let Some(GoingBack { from, to, asked, .. }) = self.going_back.take_if(stale) {
+            let text = format!("not gone back from {from} to {to}: the slots have changed meanwhile");
+            self.reply_to(asked.as_deref(), false, Stage::Refused, text);
+        }
+        if let Some(GoingBack { to, .. }) = &self.going_back {
+            self.work = Some(Work::load(store, to.clone()));
         } else if let (None, Some(waiting)) = (&self.candidate, &state.candidate) {
-            self.work = Some(Work::load(store, waiting.release.clone(), site.limits));
+            self.work = Some(Work::load(store, waiting.release.clone()));
         } else if let Some(request) = self.requests.pop_front() {
             let Some(keys) = self.gate.keys() else {
                 let text = "this line believes nobody yet".to_owned();
@@ -325,12 +389,16 @@ impl Update {
 
     /// Whether a set takes over, is given up, or goes back.
     fn decide(&mut self, line: &mut Line, now: Option<Timestamp>) -> slots::Result<()> {
-        if self.slots.state().probation.is_some()
-            && self.going_back.is_none()
-            && self.slots.state().way_back().is_some()
+        if self.going_back.is_some() {
+            return Ok(());
+        }
+        let state = self.slots.state();
+        if let (Some(_), Some(from), Some(to)) = (state.probation, &state.active, state.way_back())
+            && self.no_way_back.as_ref() != Some(to)
             && let Some(why) = self.rules.of_probation(&self.probation)
         {
-            self.going_back = Some(Why::rule(why));
+            let (from, to) = (from.clone(), to.clone());
+            self.going_back = Some(GoingBack { from, to, why: Why::rule(why), asked: None });
             return Ok(());
         }
         let (Some(waiting), Some(_)) = (self.slots.state().candidate.clone(), &self.candidate) else {

@@ -6,7 +6,7 @@ use crate::broker::{Command, Event, Publication, Role, Session};
 use crate::receive::{self, Act, Desk, Limits, Receiver, Time, Told};
 use crate::slots::{Release, State, Way};
 use crate::update::{Came, Gate, Request, Rules, Said, Word};
-use coilsight_models::bundle::{Front, Id, Sha256, VerifiedFront};
+use coilsight_models::bundle::{Attack, Front, Id, Sha256, VerifiedFront};
 use coilsight_models::message::Topics;
 use coilsight_models::message::model::{self, Offer, Stage};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,7 @@ pub(super) struct Reception {
     pub session: Session,
     /// The line's thread hears of the connection, for people.
     pub to_line: mpsc::Sender<Event>,
-    pub requests: threads::Sender<Came>,
+    pub requests: threads::SyncSender<Came>,
     /// What becomes of bundles, and of the slots.
     pub said: threads::Receiver<Said>,
     pub stopping: Arc<AtomicBool>,
@@ -196,7 +196,7 @@ fn wait(inbox: &mut mpsc::Receiver<Event>, runtime: &Handle, patience: Duration)
 struct FrontDesk {
     gate: Gate,
     /// What is refused stands in the trail, and somebody hears of it.
-    requests: threads::Sender<Came>,
+    requests: threads::SyncSender<Came>,
 }
 
 impl Desk for FrontDesk {
@@ -210,23 +210,28 @@ impl Desk for FrontDesk {
     }
 
     fn front(&mut self, offer: &Offer, front: &Front) -> Result<(), Told> {
-        let looked = self.look(offer, front);
+        let mut attack = None;
+        let looked = self.look(offer, front, &mut attack);
         if let Err(told) = &looked
             && told.stage == Stage::Refused
         {
             let why = format!("{}: {}", told.to_do, told.text);
-            let _ = self.requests.send(Came::Refused { offer: offer.offer, why });
+            // Of very many nobody need hear.
+            let _ = self.requests.try_send(Came::Refused { offer: offer.offer, why, attack });
         }
         looked
     }
 }
 
 impl FrontDesk {
-    fn look(&self, offer: &Offer, front: &Front) -> Result<(), Told> {
+    fn look(&self, offer: &Offer, front: &Front, attack: &mut Option<Attack>) -> Result<(), Told> {
         let nobody = "put a trust document at the line (bundle.trust)";
         let keys = self.gate.keys().ok_or_else(|| Told::refused("this line believes nobody yet", nobody))?;
         let verified = VerifiedFront::of(front.clone(), &keys, &self.gate.site().limits);
-        let verified = verified.map_err(|refused| Told::of(&refused))?;
+        let verified = verified.map_err(|refused| {
+            *attack = refused.attack();
+            Told::of(&refused)
+        })?;
         let fingerprint = front.fingerprint();
         let named = |told: Told| Told {
             fingerprint: Some(fingerprint),
@@ -236,7 +241,10 @@ impl FrontDesk {
         if let Some(told) = self.in_a_slot(fingerprint) {
             return Err(told);
         }
-        self.gate.is_wanted(verified.manifest()).map_err(|refused| named(Told::of(&refused)))?;
+        self.gate.is_wanted(verified.manifest()).map_err(|refused| {
+            *attack = refused.attack();
+            named(Told::of(&refused))
+        })?;
         let (signed, offered) = (verified.total(), offer.bytes);
         let to_do = "push the bundle as it was signed";
         match signed.cmp(&offered) {

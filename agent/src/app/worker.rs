@@ -43,6 +43,7 @@ impl Worker {
         while !self.stopping.load(Ordering::Relaxed) {
             let (events, waited) = self.wait(runtime, if behind { Duration::ZERO } else { TICK });
             self.step(events, start, waited)?;
+            self.station.rest();
             behind = self.station.has_work();
             planted_hang();
             if proved.elapsed() >= self.prove_every {

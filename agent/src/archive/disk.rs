@@ -45,7 +45,7 @@ pub trait DiskFile: Send + Sync + Debug {
 }
 
 /// Whether an error says that the disk has no room left, which passes, unlike one that says it is failing.
-pub(super) fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 

@@ -34,6 +34,7 @@ mod views;
 mod walk;
 
 pub use calls::Archive;
+pub(crate) use disk::is_full;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{Error, Result};
 pub use ledger::{Entries, Ledger};

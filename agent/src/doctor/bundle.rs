@@ -72,8 +72,7 @@ fn active_set(
     state: &State,
     report: &mut Report,
 ) -> Option<BundleJudge> {
-    let loaded = manage::disk(settings)
-        .map(|disk| open_judge(&Store::over(disk), active, &app::site(settings).limits));
+    let loaded = manage::disk(settings).map(|disk| open_judge(&Store::over(disk), active));
     match loaded {
         Ok(Ok(judge)) => {
             if is_past(active, app::wall_clock(), state.signed_time) {

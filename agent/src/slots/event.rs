@@ -23,7 +23,7 @@ pub struct Release {
     pub name: String,
     /// Its release: the policy's, if there is one.
     pub release: u64,
-    /// Nothing below may be gone back to once this was staged.
+    /// Nothing below may be gone back to once this was active.
     pub floor: u64,
     /// Until when it is meant to be in use.
     pub not_after: Timestamp,

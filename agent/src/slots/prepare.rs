@@ -19,8 +19,10 @@ pub struct Site {
     pub plant: String,
     /// The line.
     pub line: String,
-    /// Caps on a bundle.
+    /// Caps on a bundle that comes.
     pub limits: Limits,
+    /// This machine's clock, if it is set.
+    pub clock: Option<Timestamp>,
 }
 
 /// A bundle that may be staged, and lies in the store.
@@ -92,6 +94,9 @@ pub enum Refusal {
     /// The disk.
     #[error("See to the disk and try again: the file cannot be read")]
     Unreadable(#[source] std::io::Error),
+    /// Ours.
+    #[error("Report this to the maker, with the bundle: verifying it ended without a result")]
+    Died,
     /// The disk has no room for it, or fails.
     #[error("Make room on the disk, or see to it, and try again: the bundle cannot be kept")]
     Unkept(#[source] std::io::Error),
@@ -105,7 +110,9 @@ impl Refusal {
             Self::NotForHere(refused) => refused.attack(),
             Self::SameRelease { .. } => Some(Attack::Rollback),
             Self::NoRoles => Some(Attack::KeyCompromise),
-            Self::GivenUp { .. } | Self::Unfit(_) | Self::Unreadable(_) | Self::Unkept(_) => None,
+            Self::GivenUp { .. } | Self::Unfit(_) | Self::Unreadable(_) | Self::Unkept(_) | Self::Died => {
+                None
+            }
         }
     }
 }
@@ -118,6 +125,7 @@ pub fn is_wanted(manifest: &Manifest, site: &Site, state: &State) -> Result<(), 
         agent: agent(),
         newest_release: state.newest.map(|(release, _)| release),
         signed_time: state.signed_time,
+        clock: site.clock,
         active_set: state.active.as_ref().map(|release| release.set),
     };
     Ok(manifest.is_for(&here)?)
@@ -175,7 +183,7 @@ pub fn prepare(
     };
     let judge = match &manifest.content {
         Content::Policy(change) => {
-            let judge = judge_of_set(store, set, &site.limits)?;
+            let judge = judge_of_set(store, set)?;
             judge.with_policy(change.policy.clone(), &release.name, release.release, fingerprint)
         }
         Content::Set(_) | Content::Trust(_) => BundleJudge::open(&bundle)?,
@@ -206,22 +214,25 @@ fn gist(bundle: &Verified) -> Gist {
     Gist { signers: signed_by(bundle.signers()), why, created_at: manifest.created_at }
 }
 
+/// What is here was within the limit of its time: a lower one must not take the judge away.
+const KEPT: Limits = Limits { total: 1 << 32, part: 1 << 32 };
+
 /// Loads what is in a slot. Its signatures were checked when it was staged; keys may have changed since, and a set that
 /// judges judges on. What the trail names is what was signed, to the byte.
-pub fn open_judge(store: &Store, release: &Release, limits: &Limits) -> Result<BundleJudge, Refusal> {
-    let judge = judge_of_set(store, release.set, limits)?;
+pub fn open_judge(store: &Store, release: &Release) -> Result<BundleJudge, Refusal> {
+    let judge = judge_of_set(store, release.set)?;
     let Some(fingerprint) = release.policy else { return Ok(judge) };
     let file = store.bundle(fingerprint).map_err(Refusal::Unreadable)?;
-    let bundle = Verified::read_known(BufReader::new(file), fingerprint, limits)?;
+    let bundle = Verified::read_known(BufReader::new(file), fingerprint, &KEPT)?;
     let Content::Policy(change) = &bundle.manifest().content else {
         return Err(Unfit::NoPolicy.into());
     };
     Ok(judge.with_policy(change.policy.clone(), &release.name, release.release, fingerprint))
 }
 
-fn judge_of_set(store: &Store, set: Sha256, limits: &Limits) -> Result<BundleJudge, Refusal> {
+fn judge_of_set(store: &Store, set: Sha256) -> Result<BundleJudge, Refusal> {
     let file = store.bundle(set).map_err(Refusal::Unreadable)?;
-    let bundle = Verified::read_known(BufReader::new(file), set, limits)?;
+    let bundle = Verified::read_known(BufReader::new(file), set, &KEPT)?;
     Ok(BundleJudge::open(&bundle)?)
 }
 

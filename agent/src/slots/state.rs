@@ -17,13 +17,14 @@ pub struct State {
     pub candidate: Option<Candidate>,
     /// What a rollback goes back to.
     pub last_good: Option<Release>,
-    /// Unclean starts in a row of an active set that has not proved itself; `None` once it has.
+    /// Starts in a row, without judging coils or an orderly stop after them, of an active set that has not proved
+    /// itself; `None` once it has.
     pub probation: Option<u32>,
     /// The newest release ever staged, and which bundle bore it.
     pub newest: Option<(u64, Sha256)>,
     /// The latest time that a trusted signer stated.
     pub signed_time: Option<Timestamp>,
-    /// Nothing below may be gone back to.
+    /// Nothing below may be gone back to: the highest floor of what was ever active.
     pub floor: u64,
     /// Whom to believe, once somebody has said so by roles.
     pub trust: Option<Box<TrustDocument>>,
@@ -62,10 +63,10 @@ impl State {
     /// Adds an entry.
     pub fn apply(&mut self, entry: &Entry) {
         match &entry.event {
-            Event::Provisioned { document } => self.trust(document),
+            Event::Provisioned { document } => self.trust(document, None),
             Event::Trusted { document, created_at, .. } => {
-                self.trust(document);
                 self.signed_at(*created_at);
+                self.trust(document, Some(*created_at));
             }
             Event::Staged { release, created_at, way, .. } => {
                 let newest = self.newest.map_or(0, |(newest, _)| newest);
@@ -73,7 +74,6 @@ impl State {
                     self.newest = Some((release.release, release.fingerprint()));
                 }
                 self.signed_at(*created_at);
-                self.floor = self.floor.max(release.floor);
                 if let Way::Broker { offer } = way {
                     while self.offers.len() >= MAX_GIVEN_UP {
                         self.offers.pop_first();
@@ -89,7 +89,11 @@ impl State {
                 }
             }
             Event::Activated { release, .. } => {
-                self.last_good = self.active.take();
+                // What never proved itself is nothing to go back to while there is something better.
+                if self.probation.is_none() || self.last_good.is_none() {
+                    self.last_good = self.active.take();
+                }
+                self.floor = self.floor.max(release.floor);
                 self.active = Some(release.clone());
                 self.candidate = None;
                 self.probation = Some(0);
@@ -103,6 +107,11 @@ impl State {
                 self.active = Some(to.clone());
                 self.last_good = None;
                 self.probation = None;
+                // Thresholds for the set that went; and what agreed with it, or did not, says nothing now.
+                self.candidate.take_if(|c| c.release.policy.is_some() && c.release.set != to.set);
+                if let Some(waiting) = &mut self.candidate {
+                    waiting.shadow.clear();
+                }
             }
             Event::Started => self.probation = self.probation.map(|starts| starts + 1),
             Event::Lived => self.probation = self.probation.map(|_| 0),
@@ -111,11 +120,15 @@ impl State {
         }
     }
 
-    fn trust(&mut self, document: &TrustDocument) {
+    fn trust(&mut self, document: &TrustDocument, created_at: Option<Timestamp>) {
         let newer = self.trust.as_ref().is_none_or(|in_force| in_force.version < document.version);
-        if let Some(release) = document.restart_release.filter(|_| newer) {
-            // Counting goes on from there; the set that judges, judges on.
-            self.newest = Some((release, Sha256::of(b"")));
+        if let Some(restart) = document.restart_release.filter(|_| newer) {
+            // Whatever a thief's signatures drove forward is taken back. The set that judges, judges on.
+            if self.newest.is_some_and(|(newest, _)| newest > restart) {
+                self.newest = Some((restart, Sha256::of(b"")));
+            }
+            self.floor = self.floor.min(restart);
+            self.signed_time = created_at;
         }
         self.trust = Some(Box::new(document.clone()));
     }

@@ -140,7 +140,7 @@ pub(crate) fn fingerprint(bundle: &[u8]) -> Sha256 {
 }
 
 pub(crate) fn site() -> Site {
-    Site { plant: "hagen".into(), line: "gl2".into(), limits: Limits::default() }
+    Site { plant: "hagen".into(), line: "gl2".into(), limits: Limits::default(), clock: None }
 }
 
 pub(crate) fn place(name: &str) -> Place {

@@ -178,7 +178,7 @@ fn key_compromise_below_the_threshold_and_at_it() {
     // What was released with it before judges on, and so it does after a restart.
     drop(slots);
     let slots = open(&disk).unwrap();
-    assert!(open_judge(slots.store(), slots.state().active.as_ref().unwrap(), &Limits::default()).is_ok());
+    assert!(open_judge(slots.store(), slots.state().active.as_ref().unwrap()).is_ok());
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn another_policy_judges_with_the_same_networks() {
     install(&mut slots, &disk, &keys, &signed(&change, &[&plant.bert])).unwrap();
     let active = slots.state().active.clone().unwrap();
     assert_eq!((active.release, active.policy.is_some()), (6, true));
-    let judge = open_judge(slots.store(), &active, &Limits::default()).unwrap();
+    let judge = open_judge(slots.store(), &active).unwrap();
     assert_eq!(judge.policy().b.nok_from, 0.999);
     assert_eq!(judge.binding(), active.binding());
     let Content::Set(_) =
@@ -322,7 +322,7 @@ fn a_power_cut_at_any_step_leaves_one_active_set() {
                 [Some(&active), state.last_good.as_ref(), state.candidate.as_ref().map(|c| &c.release)]
             {
                 let Some(release) = release else { continue };
-                let judge = open_judge(slots.store(), release, &Limits::default());
+                let judge = open_judge(slots.store(), release);
                 assert!(judge.is_ok(), "cut at {at}: {release}: {:?}", judge.err());
             }
             drop(slots);

@@ -76,6 +76,15 @@ impl Inbox {
         self.looked = None;
     }
 
+    /// Removes what an earlier run left: whoever asked has given up, or asks again.
+    pub(super) fn sweep(&self) {
+        for file in self.disk.list(FOLDER).unwrap_or_default() {
+            if let Err(error) = self.disk.remove(&format!("{FOLDER}/{file}")) {
+                tracing::debug!(file, %error, "what is left in the inbox stays");
+            }
+        }
+    }
+
     /// Requests that came since the last look, each with its name; they are taken.
     pub(super) fn wishes(&mut self) -> Vec<(String, Wish)> {
         if self.looked.is_some_and(|at| at.elapsed() < EVERY) {

@@ -27,6 +27,16 @@ impl Why {
     }
 }
 
+/// A way back that was asked for and is being loaded.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct GoingBack {
+    pub from: Release,
+    pub to: Release,
+    pub why: Why,
+    /// Who waits for it at the command line.
+    pub asked: Option<String>,
+}
+
 impl Update {
     /// The candidate decides from the next coil's start on.
     pub(super) fn activate(
@@ -87,6 +97,9 @@ impl Update {
         let Why { text: why, by } = why;
         self.slots.note(now, Event::RolledBack { from, to, why, by })?;
         line.take_over(judge);
+        if self.slots.state().candidate.is_none() {
+            self.candidate = None;
+        }
         self.probation = Probation::default();
         self.notice(text, "find out why before a release of it is pushed again");
         self.words.push(word);

@@ -39,25 +39,30 @@ impl Update {
             notices: Vec::new(),
             broken: None,
             going_back: None,
+            no_way_back: None,
+            paused_until: None,
+            nobody: false,
+            distrusted: None,
             deaf: None,
             refusals: VecDeque::new(),
             untidy: true,
         };
-        let mut nobody = match whom {
-            Ok(whom) => {
-                let keys = update.slots.believe(now, whom)?;
-                update.gate.inside().keys = Some(keys);
-                "no set was ever taken in: push one, or install one".to_owned()
+        update.inbox.sweep();
+        let believed =
+            whom.and_then(|whom| update.slots.believe(now, whom).map_err(|error| crate::say::chain(&error)));
+        let mut nobody = "no set was ever taken in: push one, or install one".to_owned();
+        let keys = match believed {
+            Ok(keys) => Some(keys),
+            Err(why) => {
+                tracing::error!(why, "what is at the line to be believed is not");
+                nobody.clone_from(&why);
+                update.distrusted = Some(why);
+                // What was believed before is believed on.
+                let kept = update.slots.state().trust.clone();
+                kept.and_then(|document| TrustedKeys::of_document(*document).ok())
             }
-            // What was believed before is believed on.
-            Err(why) => match update.slots.state().trust.clone().map(|d| TrustedKeys::of_document(*d)) {
-                Some(Ok(keys)) => {
-                    update.gate.inside().keys = Some(keys);
-                    why
-                }
-                Some(Err(_)) | None => why,
-            },
         };
+        update.gate.inside().keys = keys;
         let active = match update.open_active(now)? {
             Some(judge) => Some(judge),
             None if update.slots.state().active.is_none() => {
@@ -79,7 +84,7 @@ impl Update {
         let binding = active.binding();
         let mut judges = Judges::from(active);
         for release in update.earlier(bound, &binding) {
-            match open_judge(update.slots.store(), &release, &update.gate.site().limits) {
+            match open_judge(update.slots.store(), &release) {
                 Ok(judge) => judges = judges.with(Box::new(judge)),
                 Err(error) => {
                     tracing::error!(error = %crate::say::chain(&error), "a set that open coils are bound to cannot be loaded");
@@ -92,16 +97,18 @@ impl Update {
 
     /// Loads the active set; one that cannot be loaded, or that keeps the agent from working, goes back.
     pub(super) fn open_active(&mut self, now: Option<Timestamp>) -> slots::Result<Option<Box<dyn Judge>>> {
-        let limits = self.gate.site().limits;
         let Some(active) = self.slots.state().active.clone() else { return Ok(None) };
-        if self.slots.state().probation.is_some() {
-            self.slots.note(now, Event::Started)?;
+        // A disk that takes nothing now must not keep what is there from judging.
+        if self.slots.state().probation.is_some()
+            && let Err(error) = self.slots.note(now, Event::Started)
+        {
+            tracing::warn!(error = %crate::say::chain(&error), "a start is not in the trail");
         }
         let starts = self.slots.state().probation.unwrap_or(0);
         let loaded = if starts > self.rules.max_starts && self.slots.state().way_back().is_some() {
             Err(format!("the agent started {starts} times in a row without getting to judge with it"))
         } else {
-            open_judge(self.slots.store(), &active, &limits).map_err(|error| crate::say::chain(&error))
+            open_judge(self.slots.store(), &active).map_err(|error| crate::say::chain(&error))
         };
         let why = match loaded {
             Ok(judge) => return Ok(Some(Box::new(judge))),
@@ -109,7 +116,7 @@ impl Update {
         };
         tracing::error!(why, "the active set is not used");
         let Some(to) = self.slots.state().way_back().cloned() else { return Ok(None) };
-        let judge = match open_judge(self.slots.store(), &to, &limits) {
+        let judge = match open_judge(self.slots.store(), &to) {
             Ok(judge) => judge,
             Err(error) => {
                 tracing::error!(error = %crate::say::chain(&error), "the last good set cannot be loaded either");
@@ -138,9 +145,22 @@ impl Update {
             self.slots.store().drop_file(&path);
             format!("{} is refused: {}", file.display(), crate::say::chain(&refusal))
         })?;
-        let Found::Judge(prepared) = found else {
-            self.slots.store().drop_file(&path);
-            return Err(format!("{} brings no set", file.display()));
+        let prepared = match (found, self.slots.state().candidate.clone()) {
+            (Found::Judge(prepared), _) => prepared,
+            // Staged before the power went.
+            (Found::Known { .. }, Some(waiting)) => {
+                self.slots.store().drop_file(&path);
+                let release = waiting.release;
+                let judge = open_judge(self.slots.store(), &release).map_err(|e| crate::say::chain(&e))?;
+                let why = "the first set of this line".into();
+                let activated = self.slots.note(now, Event::Activated { release, why, by: None });
+                activated.map_err(|error| crate::say::chain(&error))?;
+                return Ok(Box::new(judge));
+            }
+            _ => {
+                self.slots.store().drop_file(&path);
+                return Err(format!("{} brings no set", file.display()));
+            }
         };
         let release = prepared.release.clone();
         let activated = Event::Activated { release, why: "the first set of this line".into(), by: None };

@@ -1,11 +1,11 @@
 //! What follows from a file that was verified, a set that was loaded, or a person's wish.
 
-use super::moves::Why;
+use super::moves::{GoingBack, Why};
 use super::work::Done;
 use super::{Command, Reply, Request, Update, VerbFault, Wish, verbs};
 use crate::line::{BundleJudge, Line};
 use crate::slots::{self, Event, Found, Refusal, Release, Way};
-use coilsight_models::bundle::{Attack, TrustedKeys};
+use coilsight_models::bundle::{Attack, TrustedKeys, VerifiedFront};
 use coilsight_models::message::model::Stage;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -16,7 +16,18 @@ const MAX_REFUSALS: usize = 20;
 impl Update {
     pub(super) fn done(&mut self, done: Done, line: &mut Line, now: Option<Timestamp>) -> slots::Result<()> {
         match done {
-            Done::Loaded { release, judge } => self.loaded(release, judge.map(|judge| *judge), line, now),
+            Done::Loaded { release, judge } => self.loaded(&release, judge.map(|judge| *judge), line, now),
+            Done::Died { request } => {
+                tracing::error!("the thread that verifies and loads bundles died: please report this");
+                match request {
+                    Some(request) => self.refuse(&request, &Refusal::Died, now),
+                    None if self.going_back.is_some() => {
+                        self.no_way_back = self.going_back.take().map(|going| going.to);
+                        Ok(())
+                    }
+                    None => self.give_up(Why::rule("its models could not be loaded"), now),
+                }
+            }
             Done::Prepared { request, found } => match found {
                 Ok(Found::Judge(prepared)) => {
                     let active = self.slots.state().active.as_ref().map(|active| active.set);
@@ -37,8 +48,8 @@ impl Update {
                     let release = prepared.release.clone();
                     self.word_on(&request.way, Stage::Staged, &release, format!("{release} is staged"));
                     self.candidate = Some(Box::new(prepared.judge));
-                    if self.slots.state().active.is_none() {
-                        self.activate(Why::rule("the first set of this line"), line, now)?;
+                    if let Some(why) = self.needs_nothing() {
+                        self.activate(why, line, now)?;
                         self.reply(
                             &request,
                             Stage::Active,
@@ -57,6 +68,7 @@ impl Update {
                     self.slots
                         .note(now, Event::Trusted { document: document.clone(), created_at, signers, way })?;
                     let keys = TrustedKeys::of_document(*document).expect("it was verified");
+                    self.doubt_candidate(&keys, now)?;
                     self.gate.inside().keys = Some(keys);
                     let text = format!("trust document {version} is in force");
                     self.notice(
@@ -88,31 +100,69 @@ impl Update {
 
     pub(super) fn loaded(
         &mut self,
-        release: Release,
+        release: &Release,
         judge: Result<BundleJudge, Refusal>,
         line: &mut Line,
         now: Option<Timestamp>,
     ) -> slots::Result<()> {
-        if let Some(why) = self.going_back.take_if(|_| self.slots.state().way_back() == Some(&release)) {
+        if let Some(going) = self.going_back.take_if(|going| going.to == *release) {
+            let asked = going.asked.clone();
+            let (from, to) = (going.from, going.to);
             return match judge {
-                Ok(judge) => self.go_back(release, Box::new(judge), why, line, now),
+                Ok(judge) => {
+                    self.go_back(to.clone(), Box::new(judge), going.why, line, now)?;
+                    let text = format!("{to} decides again from the next coil on, instead of {from}");
+                    self.reply_to(asked.as_deref(), true, Stage::RolledBack, text);
+                    Ok(())
+                }
                 Err(error) => {
-                    let why = crate::say::chain(&error);
-                    self.notice(format!("cannot go back to {release}: {why}"), "push or install another set");
+                    let text = format!("cannot go back to {to}: {}", crate::say::chain(&error));
+                    self.notice(text.clone(), "push or install another set");
+                    self.reply_to(asked.as_deref(), false, Stage::Refused, text);
+                    self.no_way_back = Some(to);
                     Ok(())
                 }
             };
         }
-        if self.slots.state().candidate.as_ref().is_none_or(|candidate| candidate.release != release) {
+        if self.slots.state().candidate.as_ref().is_none_or(|candidate| candidate.release != *release) {
             return Ok(());
         }
         match judge {
             Ok(judge) => {
                 self.candidate = Some(Box::new(judge));
-                Ok(())
+                match self.needs_nothing() {
+                    Some(why) => self.activate(why, line, now),
+                    None => Ok(()),
+                }
             }
             Err(error) => self.give_up(Why::rule(crate::say::chain(&error)), now),
         }
+    }
+
+    /// Why the candidate need not prove itself beside anybody, if it need not.
+    fn needs_nothing(&self) -> Option<Why> {
+        if self.slots.state().active.is_none() {
+            Some(Why::rule("the first set of this line"))
+        } else if self.nobody {
+            Some(Why::rule("nobody judges: the active set cannot be loaded"))
+        } else {
+            None
+        }
+    }
+
+    /// A candidate that the keys in force would not let in any more is given up: its signer may be the thief for whom
+    /// they were changed. What decides, decides on; people roll it back.
+    fn doubt_candidate(&mut self, keys: &TrustedKeys, now: Option<Timestamp>) -> slots::Result<()> {
+        let Some(waiting) = self.slots.state().candidate.clone() else { return Ok(()) };
+        let limits = self.gate.site().limits;
+        let believed =
+            self.slots.store().bundle(waiting.release.fingerprint()).ok().is_some_and(|file| {
+                VerifiedFront::read(std::io::BufReader::new(file), keys, &limits).is_ok()
+            });
+        if believed {
+            return Ok(());
+        }
+        self.give_up(Why::rule("the keys that are believed now do not suffice for it"), now)
     }
 
     pub(super) fn refuse(
@@ -186,14 +236,11 @@ impl Update {
                 (None, _) => refused(VerbFault::NoCandidate.to_string()),
             },
             Command::Rollback => match verbs::target(self.slots.state()) {
+                // Answered once it has happened.
                 Ok((from, to)) => {
-                    let (from, to) = (from.clone(), to.clone());
-                    self.going_back = Some(Why::person(why, by));
-                    Reply {
-                        done: true,
-                        stage: Stage::RolledBack,
-                        text: format!("going back from {from} to {to}"),
-                    }
+                    let (from, to, why) = (from.clone(), to.clone(), Why::person(why, by));
+                    self.going_back = Some(GoingBack { from, to, why, asked: Some(asked) });
+                    return Ok(());
                 }
                 Err(fault) => refused(fault.to_string()),
             },

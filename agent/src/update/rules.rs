@@ -59,6 +59,8 @@ pub enum Fitness {
 const MAX_FAULTS: usize = 2;
 /// Fewer coils say nothing about a share.
 const FEW: usize = 10;
+/// A candidate that takes so many times the longest time allowed is not asked again.
+const FAR_TOO_SLOW: f64 = 5.0;
 
 impl Rules {
     /// Of a candidate, by what both sets said: the active one, then the candidate.
@@ -68,6 +70,9 @@ impl Rules {
         let faults = faults.count();
         if faults >= MAX_FAULTS {
             return Fitness::Unfit(format!("it failed on {faults} of {} coils in shadow", shadow.len()));
+        }
+        if let Some((_, slow)) = shadow.iter().find(|(_, c)| c.took_ms > FAR_TOO_SLOW * self.max_judge_ms) {
+            return Fitness::Unfit(format!("it took {:.0} ms for one coil", slow.took_ms));
         }
         if shadow.len() < self.shadow_coils {
             return Fitness::Open;
@@ -79,18 +84,20 @@ impl Rules {
                 self.max_judge_ms
             ));
         }
-        let alike = shadow.iter().filter(|(a, c)| a.by_score == c.by_score).count();
-        if (alike as f64) < self.min_agreement * shadow.len() as f64 {
+        // With what gave no score nobody can agree.
+        let both = shadow.iter().filter(|(a, c)| a.by_score.is_some() && c.by_score.is_some());
+        let (alike, of) = both.fold((0_u32, 0_u32), |(alike, of), (a, c)| {
+            (alike + u32::from(a.by_score == c.by_score), of + 1)
+        });
+        if f64::from(alike) < self.min_agreement * f64::from(of) {
             return Fitness::Unfit(format!(
-                "in shadow it agreed on {alike} of {} coils, at least {:.0} % are asked for; if the change is meant, \
+                "in shadow it agreed on {alike} of {of} coils, at least {:.0} % are asked for; if the change is meant, \
                  activate it by hand",
-                shadow.len(),
                 100.0 * self.min_agreement
             ));
         }
         Fitness::Fit(format!(
-            "golden coils met, {alike} of {} coils in shadow judged alike, {took:.0} ms a coil",
-            shadow.len()
+            "golden coils met, {alike} of {of} coils in shadow judged alike, {took:.0} ms a coil"
         ))
     }
 

@@ -314,3 +314,123 @@ fn a_disk_that_fails_stops_updates_and_nothing_else() {
     assert!(troubles[0].text.contains("no bundle can be taken in"), "{troubles:?}");
     assert_eq!(bench.coil().model.release, 5);
 }
+
+#[test]
+fn a_set_that_comes_while_nobody_judges_need_not_agree_with_nobody() {
+    let bench = Bench::new(&rules());
+    let active = bench.update.state().active.as_ref().unwrap().set;
+    // The disk has lost it, and the line starts again.
+    bench.models.spoil(&format!("store/{active}.coilbundle"), |bytes| bytes.truncate(100));
+    let mut bench = bench.restart(&rules());
+    assert!(bench.line.judge().absent().is_some());
+    let words = bench.bring(&bench.plant.set(6));
+    assert_eq!(stages(&words), [Stage::Staged, Stage::Active]);
+    assert_eq!(bench.coil().model.release, 6);
+}
+
+#[test]
+fn a_first_set_whose_takeover_was_cut_off_decides_after_the_next_start() {
+    let (plant, models, archive) = (Plant::new(), SimDisk::new(), SimDisk::new());
+    let mut slots = open(&models).unwrap();
+    let keys = slots.believe(None, plant.whom()).unwrap();
+    let path = put(&models, "first", &plant.set(5)).unwrap();
+    let found = crate::slots::prepare(slots.store(), &path, &keys, &site(), slots.state()).unwrap();
+    let crate::slots::Found::Judge(prepared) = found else { panic!("a set") };
+    slots.stage(None, &prepared, Way::Factory).unwrap();
+    drop(slots);
+    let (line, update) = open_line(&archive, &models, &plant, &rules());
+    let mut bench = Bench { line, update, plant, models, archive, coils: 0 };
+    bench.settle();
+    assert_eq!(bench.active(), Some(5));
+    assert_eq!(bench.coil().model.release, 5);
+}
+
+#[test]
+fn a_candidate_whose_signer_was_revoked_is_given_up() {
+    let mut bench = Bench::new(&rules());
+    bench.bring(&bench.plant.set(6));
+    assert!(bench.update.state().candidate.is_some());
+    bench.bring(&signed(&trust(&bench.plant.without_anna(2)), &[&bench.plant.root]));
+    assert_eq!(bench.update.state().candidate, None);
+    (0..4).for_each(|_| drop(bench.coil()));
+    assert_eq!(bench.active(), Some(5), "though Anna signed that one too: people roll it back");
+    // One that others signed stays.
+    bench.bring(&signed(&set(7, |_| ()), &[&bench.plant.trainer, &bench.plant.bert]));
+    bench.bring(&signed(&trust(&bench.plant.without_anna(3)), &[&bench.plant.root]));
+    assert!(bench.update.state().candidate.is_some());
+}
+
+#[test]
+fn a_rollback_takes_thresholds_for_the_set_along_and_begins_shadow_anew() {
+    let rules = Rules { shadow_coils: 3, ..rules() };
+    let mut bench = Bench::new(&rules);
+    bench.bring(&bench.plant.set(6));
+    bench.wish(Command::Activate);
+    let six = bench.update.state().active.as_ref().unwrap().set;
+    bench.bring(&signed(&policy(7, six), &[&bench.plant.bert]));
+    assert!(bench.update.state().candidate.is_some());
+    bench.wish(Command::Rollback);
+    assert_eq!((bench.active(), bench.update.state().candidate.clone()), (Some(5), None));
+    (0..4).for_each(|_| drop(bench.coil()));
+    assert_eq!(bench.active(), Some(5));
+}
+
+#[test]
+fn what_never_proved_itself_is_nothing_to_go_back_to() {
+    let mut bench = Bench::new(&rules());
+    for release in [6, 7] {
+        bench.bring(&bench.plant.set(release));
+        assert_eq!(bench.wish(Command::Activate).stage, Stage::Active);
+    }
+    assert_eq!(bench.update.state().last_good.as_ref().unwrap().release, 5, "6 was on probation");
+}
+
+#[test]
+fn orderly_stops_are_no_sign_of_a_bad_set() {
+    let rules = Rules { shadow_coils: 0, ..rules() };
+    let mut bench = Bench::new(&rules);
+    bench.bring(&bench.plant.set(6));
+    for _ in 0..6 {
+        bench.update.stop(None);
+        bench = bench.restart(&rules);
+    }
+    assert_eq!(bench.active(), Some(6));
+}
+
+#[test]
+fn a_full_disk_passes() {
+    let mut bench = Bench::new(&rules());
+    bench.models.fail(crate::archive::sim::Fault::Write("log/", std::io::ErrorKind::StorageFull));
+    bench.bring(&bench.plant.set(6));
+    assert!(bench.update.state().candidate.is_none());
+    assert!(
+        bench.update.notices().iter().any(|n| n.text.contains("no bundle is taken in or given up for now"))
+    );
+    assert_eq!(bench.coil().model.release, 5);
+    bench.update.paused_until = None;
+    bench.bring(&bench.plant.set(6));
+    assert!(bench.update.state().candidate.is_some());
+}
+
+#[test]
+fn a_thiefs_dates_and_floors_are_taken_back_with_the_count() {
+    let mut bench = Bench::new(&rules());
+    let far = signed(
+        &set(900, |m| {
+            (m.floor, m.created_at) = (900, "2034-01-01T00:00:00Z".parse().unwrap());
+            m.not_after = "2035-01-01T00:00:00Z".parse().unwrap();
+        }),
+        &[&bench.plant.trainer, &bench.plant.anna],
+    );
+    bench.bring(&far);
+    assert_eq!(bench.wish(Command::Activate).stage, Stage::Active);
+    bench.update.words();
+    let honest = signed(&set(6, |_| ()), &[&bench.plant.trainer, &bench.plant.bert]);
+    assert!(bench.bring(&honest)[0].text.contains("(rollback)"));
+    let mut document = bench.plant.without_anna(2);
+    document.restart_release = Some(5);
+    bench.bring(&signed(&trust(&document), &[&bench.plant.root]));
+    assert_eq!(stages(&bench.bring(&honest)), [Stage::Staged, Stage::Shadow]);
+    assert_eq!(bench.wish(Command::Activate).stage, Stage::Active);
+    assert_eq!((bench.active(), bench.update.state().floor), (Some(6), 5));
+}

@@ -36,8 +36,12 @@ impl Update {
 
     /// Answers whoever waits at the command line.
     pub(super) fn reply(&self, request: &Request, stage: Stage, text: String) {
-        if let Some(asked) = &request.asked {
-            self.inbox.reply(asked, &Reply { done: stage.is_staged(), stage, text });
+        self.reply_to(request.asked.as_deref(), stage.is_staged(), stage, text);
+    }
+
+    pub(super) fn reply_to(&self, asked: Option<&str>, done: bool, stage: Stage, text: String) {
+        if let Some(asked) = asked {
+            self.inbox.reply(asked, &Reply { done, stage, text });
         }
     }
 
@@ -95,6 +99,14 @@ impl Update {
                 topic: Subject::Storage,
                 text: format!("no bundle can be taken in or given up: {why}"),
                 to_do: "see to the disk, then restart the agent; the active set judges on".into(),
+            });
+        }
+        if let Some(why) = &self.distrusted {
+            troubles.push(Trouble {
+                topic: Subject::Model,
+                text: format!("what is at the line to be believed is not: {why}"),
+                to_do: "correct what bundle.trust names, then restart the agent; what was believed before is"
+                    .into(),
             });
         }
         if let Some(why) = &self.deaf {

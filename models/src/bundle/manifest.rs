@@ -29,7 +29,7 @@ pub struct Manifest {
     /// A counter that only rises: a device does not go back behind the release it has. At least 1. Sets and policies
     /// count together; of a trust document it is the version.
     pub release: u64,
-    /// No set of a lower release may be gone back to once this one was taken in; at most `release`, 0 for any.
+    /// No set of a lower release may be gone back to once this one was active; at most `release`, 0 for any.
     pub floor: u64,
     /// When it was built.
     pub created_at: jiff::Timestamp,

@@ -3,7 +3,7 @@
 use super::attack::Attack;
 use super::manifest::{Content, Manifest};
 use super::name::Sha256;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -74,6 +74,9 @@ pub struct Version {
     pub patch: u32,
 }
 
+/// The oldest agent that reads this manifest format: what thresholds and keys need, which must not wait for an update.
+pub const OLDEST_AGENT: Version = Version { major: 0, minor: 1, patch: 0 };
+
 /// A text that is no [`Version`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a version is three numbers such as 0.1.0, not {0:?}")]
@@ -127,6 +130,8 @@ pub struct Here<'a> {
     pub newest_release: Option<u64>,
     /// The latest time that a trusted signer ever stated as now: it is at least so late, whatever a clock says.
     pub signed_time: Option<Timestamp>,
+    /// What this machine's clock says, if it is set. Never a reason to refuse what is old.
+    pub clock: Option<Timestamp>,
     /// The set that judges, by its fingerprint: what a policy can be for.
     pub active_set: Option<Sha256>,
 }
@@ -134,6 +139,11 @@ pub struct Here<'a> {
 /// A release may be so much further than the newest one. A thief of keys could otherwise sign the last release there
 /// is; at one a day these last for decades.
 pub const MOST_AHEAD: u64 = 10_000;
+
+/// No bundle may say that it was made so much later than anything known, h: ten years.
+const MOST_YEARS_AHEAD: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+/// This program was made after that: 2026-11-01.
+const BUILT: Timestamp = Timestamp::constant(1_793_491_200, 0);
 
 /// Why a genuine bundle is not for this device.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -203,6 +213,16 @@ pub enum NotForHere {
         /// It is at least so late.
         signed_time: Timestamp,
     },
+    /// Signed as made so far in the future that nothing after it could be believed.
+    #[error(
+        "Set the clock of the machine that built it and build it anew: it says that it was made at {created_at}, years \
+         after anything known here ({})",
+        Attack::FastForward
+    )]
+    Future {
+        /// When it says it was made.
+        created_at: Timestamp,
+    },
     /// A policy for a set that does not judge here.
     #[error(
         "Build the policy anew for the set that judges here: it is for the set {meant}, here is {} ({})",
@@ -223,7 +243,7 @@ impl NotForHere {
         Some(match self {
             Self::Plant { .. } | Self::Line { .. } => Attack::WrongLine,
             Self::Rollback { .. } => Attack::Rollback,
-            Self::FastForward { .. } => Attack::FastForward,
+            Self::FastForward { .. } | Self::Future { .. } => Attack::FastForward,
             Self::Freeze { .. } => Attack::Freeze,
             Self::OtherSet { .. } => Attack::MixAndMatch,
             Self::Agent { .. } => return None,
@@ -243,6 +263,12 @@ impl Manifest {
         }
         if here.agent < self.requires_agent {
             return Err(NotForHere::Agent { needs: self.requires_agent, here: here.agent });
+        }
+        // What the latest trusted signer or this machine's clock says, or the time of this program's making: whichever is
+        // latest. A clock that stands in the past keeps nothing out that is not years ahead of everything.
+        let known = here.signed_time.max(here.clock).unwrap_or(BUILT).max(BUILT);
+        if self.created_at > known.saturating_add(MOST_YEARS_AHEAD).unwrap_or(Timestamp::MAX) {
+            return Err(NotForHere::Future { created_at: self.created_at });
         }
         if let Content::Trust(_) = self.content {
             // Its counter is its own: whoever verifies it has compared it with the document in force.
@@ -308,6 +334,7 @@ mod tests {
             agent: manifest.requires_agent,
             newest_release: Some(7),
             signed_time: Some(manifest.not_after),
+            clock: None,
             active_set: None,
         };
         assert_eq!(manifest.is_for(&here), Ok(()));
@@ -333,6 +360,14 @@ mod tests {
         let later = manifest.not_after + jiff::SignedDuration::from_secs(1);
         assert!(matches!(refused(&|h| h.signed_time = Some(later)), NotForHere::Freeze { .. }));
 
+        let mut of_the_future = manifest.clone();
+        of_the_future.not_after = "9999-01-01T00:00:00Z".parse().unwrap();
+        of_the_future.created_at = "2050-01-01T00:00:00Z".parse().unwrap();
+        let refused = of_the_future.is_for(&here).unwrap_err();
+        assert!(matches!(refused, NotForHere::Future { .. }), "{refused}");
+        let later = Here { clock: Some("2045-01-01T00:00:00Z".parse().unwrap()), ..here.clone() };
+        assert_eq!(of_the_future.is_for(&later), Ok(()));
+
         manifest.release = 7 + MOST_AHEAD;
         assert_eq!(manifest.is_for(&here), Ok(()));
         manifest.release += 1;
@@ -349,6 +384,7 @@ mod tests {
             agent: manifest.requires_agent,
             newest_release: None,
             signed_time: None,
+            clock: None,
             active_set: Some(set),
         };
         assert_eq!(manifest.is_for(&here), Ok(()));

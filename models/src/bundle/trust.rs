@@ -10,7 +10,7 @@ use super::ed25519::{PointFault, check_point};
 use super::error::RefusedBundle;
 use super::framing::Front;
 use super::manifest::Content;
-use super::signature::{KeyId, base64};
+use super::signature::{KeyId, SignatureText, base64};
 use serde::{Deserialize, Serialize};
 
 /// Most trusted keys.
@@ -227,7 +227,7 @@ impl TrustedKeys {
         let Signatures { valid, strangers } = self.signatures(front)?;
         if valid.is_empty() {
             // Nobody here knows whoever signed: what it brings does not matter.
-            return Err(self.too_few(None, self.least(), &valid, &strangers));
+            return Err(self.too_few(front, None, self.least(), &valid, &strangers));
         }
         Ok(valid)
     }
@@ -237,7 +237,7 @@ impl TrustedKeys {
         let Signatures { valid, strangers } = self.signatures(front)?;
         let document = match &self.rule {
             Rule::Any(required) if valid.len() < *required => {
-                return Err(self.too_few(None, *required, &valid, &strangers));
+                return Err(self.too_few(front, None, *required, &valid, &strangers));
             }
             Rule::Any(_) => return Ok(()),
             Rule::Roles(document) => document,
@@ -251,7 +251,7 @@ impl TrustedKeys {
             let of_role: Vec<Signer> = valid.iter().filter(|s| s.roles.contains(role)).cloned().collect();
             let required = document.quorum(*role).required;
             if of_role.len() < required {
-                return Err(self.too_few(Some(*role), required, &of_role, &strangers));
+                return Err(self.too_few(front, Some(*role), required, &of_role, &strangers));
             }
         }
         match content {
@@ -280,7 +280,7 @@ impl TrustedKeys {
         let of_role: Vec<Signer> = valid.into_iter().filter(|s| s.roles.contains(&KeyRole::Trust)).collect();
         let required = next.quorum(KeyRole::Trust).required;
         if of_role.len() < required {
-            return Err(new.too_few(Some(KeyRole::Trust), required, &of_role, &strangers));
+            return Err(new.too_few(front, Some(KeyRole::Trust), required, &of_role, &strangers));
         }
         Ok(())
     }
@@ -297,15 +297,25 @@ impl TrustedKeys {
 
     fn too_few(
         &self,
+        front: &Front,
         role: Option<KeyRole>,
         required: usize,
         valid: &[Signer],
         strangers: &[KeyId],
     ) -> RefusedBundle {
         let revoked = self.document().map(|document| document.revoked.as_slice()).unwrap_or_default();
-        let of_revoked = |id: &KeyId| revoked.iter().find(|key| key.key_id() == Some(*id));
-        if let Some((id, key)) = strangers.iter().find_map(|id| of_revoked(id).map(|key| (id, key))) {
-            return RefusedBundle::RevokedSigner { key_id: *id, why: key.why.clone() };
+        // Whoever merely claims a revoked key's id is a stranger.
+        let signed = |key: &&RevokedKey| {
+            let Ok(public) = public_key(&key.key) else { return false };
+            let by = |s: &&SignatureText| s.key_id() == public.id;
+            let valid =
+                |s: &SignatureText| public.key.verify(front.manifest_bytes(), s.parsed(), false).is_ok();
+            front.signatures().iter().filter(by).any(valid)
+        };
+        if let Some(key) = revoked.iter().find(signed)
+            && let Some(key_id) = key.key_id()
+        {
+            return RefusedBundle::RevokedSigner { key_id, why: key.why.clone() };
         }
         RefusedBundle::TooFewSigners {
             role,

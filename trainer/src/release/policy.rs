@@ -4,7 +4,7 @@
 use crate::run::write_whole;
 use anyhow::{Context, ensure};
 use coilsight_models::bundle::manifest::{Content, FORMAT, Manifest, PolicyChange};
-use coilsight_models::bundle::{Builder, Limits, Sha256, Unverified};
+use coilsight_models::bundle::{Builder, Limits, OLDEST_AGENT, Sha256, Unverified};
 use coilsight_models::verdict::{Policy, Threshold};
 use jiff::Timestamp;
 use std::fs::File;
@@ -71,7 +71,7 @@ pub fn lay_out_policy(
         floor: 0,
         created_at: options.now,
         not_after: options.not_after,
-        requires_agent: env!("CARGO_PKG_VERSION").parse()?,
+        requires_agent: OLDEST_AGENT,
         content: Content::Policy(change),
         files: Vec::new(),
         ..of.clone()

@@ -7,8 +7,8 @@ use crate::run::write_whole;
 use anyhow::{Context, bail, ensure};
 use coilsight_models::bundle::manifest::{Content, FORMAT, Manifest};
 use coilsight_models::bundle::{
-    Builder, Id, KeyRole, Limits, MAX_TRUST_DOCUMENT, Place, Quorum, RevokedKey, Roles, Sha256, TRUST_FORMAT,
-    TrustDocument, Unverified, read_key_files,
+    Builder, Id, KeyRole, Limits, MAX_TRUST_DOCUMENT, OLDEST_AGENT, Place, Quorum, RevokedKey, Roles, Sha256,
+    TRUST_FORMAT, TrustDocument, Unverified, read_key_files,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -195,7 +195,7 @@ pub fn pack(document: &TrustDocument, packing: &Packing, out: &Path) -> anyhow::
         not_after: packing.not_after,
         plant: packing.plant.clone(),
         lines: packing.lines.clone(),
-        requires_agent: env!("CARGO_PKG_VERSION").parse()?,
+        requires_agent: OLDEST_AGENT,
         content: Content::Trust(Box::new(document.clone())),
         files: Vec::new(),
     };

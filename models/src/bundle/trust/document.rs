@@ -179,7 +179,7 @@ impl TrustDocument {
     }
 
     /// A key that `self` revokes and `next` does not.
-    pub(super) fn forgotten_by<'a>(&'a self, next: &Self) -> Option<&'a RevokedKey> {
+    pub fn forgotten_by<'a>(&'a self, next: &Self) -> Option<&'a RevokedKey> {
         let kept = |old: &&RevokedKey| !next.revoked.iter().any(|new| new.point() == old.point());
         self.revoked.iter().find(kept)
     }
