@@ -8,7 +8,7 @@ use crate::archive::{Archive, RealDisk, Recovery};
 use crate::broker::{Command, Event, Role, Session};
 use crate::config::Settings;
 use crate::line::{Judge, Line};
-use crate::slots::{Provisioned, Site, Slots};
+use crate::slots::{self, Provisioned, Site, Slots};
 use crate::station::{Sessions, Station, last_will};
 use crate::update::Update;
 use crate::{manage, systemd, trust};
@@ -19,12 +19,15 @@ use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// Events between the sessions and the line: with a message's greatest length, what a flood may take of memory.
 const EVENTS: usize = 32;
+
+/// A command at the machine that verifies a large set has the slots no longer than this.
+const SLOTS_WITHIN: Duration = Duration::from_mins(1);
 
 /// Before this no machine that runs this was built: the clock is not set.
 const EARLIEST: i64 = 1_750_000_000;
@@ -39,7 +42,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
 /// Opens the archive, the slots, and the line over both.
 pub fn open(settings: &Settings) -> anyhow::Result<Station> {
     let (archive, recovery) = archive(settings)?;
-    let slots = Slots::open(manage::disk(settings)?)?;
+    let slots = slots(settings)?;
     let (update, judges) = Update::open(
         slots,
         whom(settings).map_err(|error| format!("{error:#}")),
@@ -53,6 +56,20 @@ pub fn open(settings: &Settings) -> anyhow::Result<Station> {
     let model = line.judge().model();
     tracing::info!(bundle = model.bundle, release = model.release, "judging");
     Ok(Station::new(line, sessions_file(settings), settings.broker.check_echo).with(update))
+}
+
+/// The slots, once a command at the machine that has them is through.
+fn slots(settings: &Settings) -> anyhow::Result<Slots> {
+    let until = Instant::now() + SLOTS_WITHIN;
+    loop {
+        match Slots::open(manage::disk(settings)?) {
+            Err(slots::Error::Locked) if Instant::now() < until => {
+                tracing::info!("a command has the models' slots: waiting for it");
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            opened => return Ok(opened?),
+        }
+    }
 }
 
 /// The same with a judge of its own and without slots: for the demo.

@@ -93,7 +93,7 @@ impl Receiver {
                     taken.push(ticket);
                     match way {
                         Way::Offer => self.offered(&payload, time, desk, &mut acts),
-                        Way::Piece => self.piece(&payload, time, &mut acts),
+                        Way::Piece => self.piece(&payload, time, desk, &mut acts),
                         Way::Want | Way::Answer | Way::State => {}
                     }
                 }
@@ -101,7 +101,7 @@ impl Receiver {
         }
         self.store_pieces(time, desk, &mut acts);
         self.check_whole(time, desk, &mut acts);
-        self.watch(time, &mut acts);
+        self.watch(time, desk, &mut acts);
         self.ask(time, &mut acts);
         let acknowledged = taken.into_iter().filter(|ticket| ticket.packet != 0).map(Act::Acknowledge);
         acknowledged.chain(acts).collect()
@@ -160,6 +160,7 @@ impl Receiver {
         }
         if offer.bytes > self.limits.max_bytes {
             let told = Told::too_large(offer.bytes, self.limits.max_bytes);
+            desk.refused(&offer, &told);
             acts.extend(self.answer(offer.offer, [0, offer.pieces()], &told, time));
             return;
         }
@@ -185,7 +186,7 @@ impl Receiver {
         }
     }
 
-    fn piece(&mut self, payload: &[u8], time: Time, acts: &mut Vec<Act>) {
+    fn piece(&mut self, payload: &[u8], time: Time, desk: &mut dyn Desk, acts: &mut Vec<Act>) {
         let piece = match Piece::parse(payload) {
             Ok(piece) => piece,
             Err(fault) => {
@@ -202,7 +203,7 @@ impl Receiver {
             Ok(Taken::Stored | Taken::Dropped) => {}
             Ok(Taken::Endless) => {
                 let told = Told::endless(transfer.offer.bytes);
-                self.end(&told, time, acts);
+                self.fail(&told, time, desk, acts);
             }
             Err(error) => self.stall(&error, time),
         }
@@ -247,7 +248,7 @@ impl Receiver {
         let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.has_work()) else { return };
         match transfer.check_some() {
             Ok(Checked::NotYet) => {}
-            Ok(Checked::Differs) => self.end(&Told::partial(), time, acts),
+            Ok(Checked::Differs) => self.fail(&Told::partial(), time, desk, acts),
             Ok(Checked::Fits) => {
                 if !self.look_at_front(time, desk, acts) {
                     return;
@@ -265,7 +266,7 @@ impl Receiver {
 
     /// Forgets a complete file that was taken away, drops what comes too slowly, and remembers for how long it has been
     /// on its way.
-    fn watch(&mut self, time: Time, acts: &mut Vec<Act>) {
+    fn watch(&mut self, time: Time, desk: &mut dyn Desk, acts: &mut Vec<Act>) {
         let Some(transfer) = &mut self.transfer else { return };
         if transfer.is_complete() {
             if self.store.is_taken(&transfer.offer.offer) {
@@ -276,9 +277,9 @@ impl Receiver {
         }
         let age = transfer.age(time.line);
         if age > self.limits.longest {
-            self.end(&Told::too_long(self.limits.longest), time, acts);
+            self.fail(&Told::too_long(self.limits.longest), time, desk, acts);
         } else if transfer.pace.is_too_slow(time.line, self.limits.floor_bytes) {
-            self.end(&Told::too_slow(self.limits.floor_bytes), time, acts);
+            self.fail(&Told::too_slow(self.limits.floor_bytes), time, desk, acts);
         } else if transfer.age_is_to_be_noted(age) {
             // If it cannot be, the limit comes later.
             if let Err(error) = self.store.note(&transfer.offer, age) {
@@ -316,6 +317,14 @@ impl Receiver {
         tracing::warn!("a bundle does not come further: {}", told.text);
         transfer.stall(time.line + STALL, told);
         self.tell = true;
+    }
+
+    /// The transfer is over for what it was or did; whoever uses the files hears of it.
+    fn fail(&mut self, told: &Told, time: Time, desk: &mut dyn Desk, acts: &mut Vec<Act>) {
+        if let Some(transfer) = &self.transfer {
+            desk.refused(&transfer.offer, told);
+        }
+        self.end(told, time, acts);
     }
 
     /// The transfer is over.

@@ -51,6 +51,15 @@ pub enum Error {
         /// The key.
         key: String,
     },
+    /// Two documents of one version.
+    #[error(
+        "make a trust document above version {version}: the one at the machine has that version and says something else than \
+         the one that came and is in force; find out who made that one"
+    )]
+    OtherTrust {
+        /// The version.
+        version: u64,
+    },
     /// The trail.
     #[error("the models' trail cannot be kept")]
     Trail(#[from] archive::Error),
@@ -73,7 +82,7 @@ impl Error {
         match self {
             Self::Trail(error) => error.is_full(),
             Self::Store { source, .. } => archive::is_full(source),
-            Self::Locked | Self::Unrevoked { .. } => false,
+            Self::Locked | Self::Unrevoked { .. } | Self::OtherTrust { .. } => false,
         }
     }
 }
@@ -146,6 +155,12 @@ impl Slots {
                 return Err(Error::Unrevoked { version: document.version, key: key.key.clone() });
             }
             self.note(at, Event::Provisioned { document: document.clone() })?;
+        }
+        if let (Provisioned::Document(document), Some(in_force)) = (&provisioned, &self.state.trust)
+            && document.version == in_force.version
+            && document != in_force
+        {
+            return Err(Error::OtherTrust { version: document.version });
         }
         Ok(match (&self.state.trust, provisioned) {
             (Some(document), _) => {

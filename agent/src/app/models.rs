@@ -200,6 +200,13 @@ struct FrontDesk {
 }
 
 impl Desk for FrontDesk {
+    fn refused(&mut self, offer: &Offer, told: &Told) {
+        let why = format!("{}: {}", told.to_do, told.text);
+        let attacks = [Attack::EndlessData, Attack::SlowRetrieval, Attack::PartialDelivery];
+        let attack = attacks.into_iter().find(|attack| told.text.contains(&format!("({attack}")));
+        let _ = self.requests.try_send(Came::Refused { offer: offer.offer, why, attack });
+    }
+
     fn known(&mut self, offer: &Offer) -> Option<Told> {
         let state = self.gate.state();
         let fingerprint = *state.offers.get(&offer.offer)?;
@@ -265,7 +272,7 @@ impl FrontDesk {
         let state = self.gate.state();
         let candidate = state.candidate.map(|candidate| candidate.release);
         let slots =
-            [(Stage::Active, state.active), (Stage::Shadow, candidate), (Stage::Staged, state.last_good)];
+            [(Stage::Active, state.active), (Stage::Shadow, candidate), (Stage::Refused, state.last_good)];
         let found = slots
             .into_iter()
             .find_map(|(stage, slot)| Some((stage, slot?)).filter(|(_, r)| r.fingerprint() == fingerprint));
@@ -274,7 +281,14 @@ impl FrontDesk {
 }
 
 fn here(stage: Stage, release: &Release) -> Told {
-    let told = Told::new(stage, "it is here already", "");
+    let told = if stage == Stage::Refused {
+        Told::refused(
+            "it is the last good set here already",
+            "go back to it with `coilsight-agent bundle rollback`",
+        )
+    } else {
+        Told::new(stage, "it is here already", "")
+    };
     Told { fingerprint: Some(release.fingerprint()), release: Some(release.release), ..told }
 }
 

@@ -98,6 +98,8 @@ pub enum Act {
 pub trait Desk {
     /// What is known of an offered file without having it; then it is not fetched.
     fn known(&mut self, offer: &Offer) -> Option<Told>;
+    /// A file is not taken, for something that it was or did on its way.
+    fn refused(&mut self, offer: &Offer, told: &Told);
     /// The file's front is there: whether the rest is worth having.
     fn front(&mut self, offer: &Offer, front: &Front) -> Result<(), Told>;
 }

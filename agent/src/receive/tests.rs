@@ -67,6 +67,8 @@ struct TestDesk {
 }
 
 impl Desk for TestDesk {
+    fn refused(&mut self, _: &Offer, _: &Told) {}
+
     fn known(&mut self, _: &Offer) -> Option<Told> {
         self.knows.clone()
     }

@@ -2,7 +2,7 @@
 
 use super::{Gate, Inbox, Inside, Probation, Rules, Update};
 use crate::line::{Judge, Judges, NoJudge};
-use crate::slots::{self, Event, Found, Provisioned, Release, Site, Slots, State, Way, open_judge};
+use crate::slots::{self, Event, Found, Provisioned, Refusal, Release, Site, Slots, State, Way, open_judge};
 use coilsight_models::bundle::{Sha256, TrustedKeys};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
@@ -108,7 +108,20 @@ impl Update {
         let loaded = if starts > self.rules.max_starts && self.slots.state().way_back().is_some() {
             Err(format!("the agent started {starts} times in a row without getting to judge with it"))
         } else {
-            open_judge(self.slots.store(), &active).map_err(|error| crate::say::chain(&error))
+            match open_judge(self.slots.store(), &active) {
+                // It may be readable again tomorrow: nothing is written, and nothing is given up.
+                Err(error @ Refusal::Unreadable(_)) => {
+                    let why = crate::say::chain(&error);
+                    let stand_in = self.slots.state().way_back().cloned();
+                    let judge = stand_in.and_then(|to| open_judge(self.slots.store(), &to).ok());
+                    self.notice(
+                        format!("{active} cannot be read: {why}"),
+                        "see to the disk, then restart the agent; until then the last good set judges, if there is one",
+                    );
+                    return Ok(judge.map(|judge| Box::new(judge) as Box<dyn Judge>));
+                }
+                other => other.map_err(|error| crate::say::chain(&error)),
+            }
         };
         let why = match loaded {
             Ok(judge) => return Ok(Some(Box::new(judge))),

@@ -85,11 +85,16 @@ impl Update {
                     let stage = if is(state.candidate.as_ref().map(|c| &c.release)) {
                         Stage::Shadow
                     } else if is(state.last_good.as_ref()) {
-                        Stage::Staged
+                        Stage::Refused
                     } else {
                         Stage::Active
                     };
-                    self.say(&request, stage, Some((fingerprint, release)), "it is here already".into(), "");
+                    let text = if stage == Stage::Refused {
+                        "go back to it with `coilsight-agent bundle rollback`: it is the last good set here already"
+                    } else {
+                        "it is here already"
+                    };
+                    self.say(&request, stage, Some((fingerprint, release)), text.into(), "");
                     self.slots.store().drop_file(&request.path);
                     Ok(())
                 }

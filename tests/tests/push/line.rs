@@ -24,6 +24,8 @@ pub enum Verdict {
 }
 
 impl Desk for Verdict {
+    fn refused(&mut self, _: &Offer, _: &Told) {}
+
     fn known(&mut self, _: &Offer) -> Option<Told> {
         None
     }

@@ -88,6 +88,8 @@ pub struct Push {
     word: Option<Word>,
     /// What the line's slots say of the bundle, until the line itself does.
     stands: Option<Word>,
+    /// Whether the line itself has said anything to this push.
+    spoken: bool,
     /// When the offer was last said, or the line last heard; `None`: offer at once.
     heard: Option<Duration>,
     connected: bool,
@@ -108,6 +110,7 @@ impl Push {
             have: 0,
             word: None,
             stands: None,
+            spoken: false,
             heard: None,
             connected: false,
             end: None,
@@ -180,7 +183,9 @@ impl Push {
         if !self.connected || self.end.is_some() {
             return due;
         }
-        if self.heard.is_some_and(|heard| now >= heard + ANSWER_LOST)
+        // A state alone may be what the broker kept of a line that is gone.
+        if self.spoken
+            && self.heard.is_some_and(|heard| now >= heard + ANSWER_LOST)
             && let Some(word) = self.stands.take()
         {
             self.says(word);
@@ -206,7 +211,7 @@ impl Push {
         if want.offer != self.offer.offer || want.from >= pieces {
             return;
         }
-        self.heard = Some(now);
+        (self.heard, self.spoken) = (Some(now), true);
         let end = want.from.saturating_add(want.count).min(pieces);
         // If the line has come further, what was sent before is on its way; if not, it has been lost.
         let further = self.asked.is_some_and(|asked| want.from > asked.from);
@@ -225,7 +230,7 @@ impl Push {
         if !ours || self.end.is_some() {
             return;
         }
-        (self.heard, self.stands) = (Some(now), None);
+        (self.heard, self.stands, self.spoken) = (Some(now), None, true);
         self.have = self.have.max(answer.have.min(self.offer.pieces()));
         self.says(Word { stage: answer.state, text: answer.text, to_do: answer.to_do });
     }

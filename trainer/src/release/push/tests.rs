@@ -177,7 +177,10 @@ fn the_lines_state_stands_in_for_an_answer_that_was_lost() {
     let late = NOW + ANSWER_LOST;
     let mut one = push(Awaited::Active);
     one.hear(Way::State, &state(None, Some(b"manifest")), NOW);
-    assert_eq!(one.due(late), []);
+    assert_eq!((one.due(late), one.ended()), (Vec::new(), None));
+    assert!(one.word().is_none(), "the broker may have kept it of a line that is gone");
+    wants(&mut one, 0, 1);
+    assert_eq!(one.due(late + late), []);
     assert_eq!((one.ended(), one.word().map(|word| word.stage)), (None, Some(Stage::Staged)));
     one.hear(Way::State, &state(Some(b"manifest"), None), NOW);
     assert!(matches!(one.ended(), Some(End::Reached(_))), "nothing of it is on its way any more");
