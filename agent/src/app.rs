@@ -51,7 +51,7 @@ pub fn open(settings: &Settings) -> anyhow::Result<Station> {
         Some(settings.bundle.file.as_path()),
         &Line::bindings_of(&recovery.open),
         wall_clock(),
-    )?;
+    );
     let line = Line::new(settings.line.clone(), archive, &recovery.open, judges)?;
     let model = line.judge().model();
     tracing::info!(bundle = model.bundle, release = model.release, "judging");

@@ -6,7 +6,9 @@
 //!
 //! What [`Line::take`] has taken is durable, and may be acknowledged, after the next [`Line::commit`].
 
+mod config;
 mod decide;
+mod error;
 mod evidence;
 mod feedback;
 mod infer;
@@ -21,6 +23,8 @@ mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use config::Config;
+pub use error::Error;
 pub use feedback::FeedbackRecord;
 pub use infer::Opinion;
 pub use judge::{BundleJudge, Judge, NoJudge, Unfit, Unjudged};
@@ -29,55 +33,18 @@ pub(crate) use pass::short_hex;
 pub use pass::{BadPassKey, PassKey, decision_id};
 pub use publish::{NotTaken, Outgoing, Publish};
 
-use crate::archive::{self, Archive, OpenSegment};
+use crate::archive::{Archive, OpenSegment};
 use coilsight_models::coil::{CoilId, CoilMatrix, Order};
 use coilsight_models::message::assessment::Assessment;
-use coilsight_models::message::{Kind, Topics, inbound};
+use coilsight_models::message::{Kind, inbound};
 use coilsight_models::tally::{Counts, Fate, Reason, Tally};
-use coilsight_models::verdict::CoverageRule;
 use jiff::Timestamp;
 use journal::Entry;
 use pass::OpenPass;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How a line behaves; the plant's defaults.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// The line's id, as it stands in assessments.
-    pub id: String,
-    /// Where it listens.
-    pub topics: Topics,
-    /// How much of a coil must have been seen.
-    pub coverage: CoverageRule,
-    /// A coil without an end is closed after this long without a word, once a later coil has made
-    /// progress, s. Longer than any line stop.
-    pub silence_s: u64,
-    /// A coil whose end came before all of its rows waits this long for the others, s.
-    pub late_rows_s: u64,
-    /// Coils open at once; one more closes one early, for a person to look at.
-    pub max_open: usize,
-    /// Rows of open coils held in memory, about 150 bytes each; more close a coil early.
-    pub max_open_rows: usize,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            id: "gl2".into(),
-            topics: Topics::default(),
-            coverage: CoverageRule::default(),
-            silence_s: 30 * 60,
-            late_rows_s: 30,
-            max_open: 256,
-            max_open_rows: 600_000,
-        }
-    }
-}
 
 /// Time on the line: `elapsed` never runs backwards and is what rules go by; `wall` is for people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,56 +53,6 @@ pub struct Now {
     pub elapsed: Duration,
     /// The plant's time, where it is known.
     pub wall: Option<Timestamp>,
-}
-
-/// Why the line cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The archive refused: nothing of this message was taken, so it must not be acknowledged.
-    #[error("the archive did not take it")]
-    Archive(#[from] archive::Error),
-    /// A decision could not be written or read as JSON.
-    #[error("decision {decision_id} is no assessment")]
-    Assessment {
-        /// Which.
-        decision_id: String,
-        /// How.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// Whoever judges does not judge a known coil as it should.
-    #[error(
-        "the models fail on a coil that they know: restart the agent; if it stays so, push the bundle again"
-    )]
-    Judge(#[source] Unjudged),
-    /// A pass's name in the archive is none.
-    #[error("the archive's decisions cannot be matched to passes")]
-    PassKey(#[from] pass::BadPassKey),
-    /// Kept feedback could not be read.
-    #[error("the kept feedback {key} is none")]
-    Feedback {
-        /// Which.
-        key: String,
-        /// How.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// The decision could not be handed on; it stays in the outbox.
-    #[error("decision {decision_id} could not be published")]
-    Publish {
-        /// Which.
-        decision_id: String,
-        /// Why.
-        #[source]
-        source: NotTaken,
-    },
-}
-
-impl Error {
-    /// Whether only room is wanting: nothing is lost, and the same call succeeds once there is some.
-    pub fn is_full(&self) -> bool {
-        matches!(self, Self::Archive(error) if error.is_full())
-    }
 }
 
 /// Rows that a message of rows carries, by the plant's interface: what is missing with one that cannot be read.

@@ -10,7 +10,6 @@ use crate::config::Settings;
 use crate::slots::{Entry, Error, Event, Found, Refusal, Slots, State, Way, open_judge, prepare};
 use crate::update::{Command, Reply, Wish, activate, roll_back};
 use anyhow::{Context, bail, ensure};
-use coilsight_models::bundle::VerifiedFront;
 use coilsight_models::message::model::Stage;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -127,19 +126,8 @@ fn install_here(settings: &Settings, slots: &mut Slots, path: &str, asker: &Aske
         }
         Ok(Found::Trust { document, gist }) => {
             let version = document.version;
-            let (signers, created_at) = (gist.signers, gist.created_at);
-            slots.note(now, Event::Trusted { document, created_at, signers, way })?;
+            slots.trust(now, &document, gist, way, &site.limits)?;
             slots.store().drop_file(path);
-            // A candidate that these keys would not let in is given up, as a running agent does.
-            if let Some(waiting) = slots.state().candidate.clone() {
-                let keys = slots.believe(now, app::whom(settings)?)?;
-                let file = slots.store().bundle(waiting.release.fingerprint());
-                let front = file.ok().map(|file| VerifiedFront::read(file, &keys, &site.limits));
-                if front.is_none_or(|front| front.is_err()) {
-                    let why = "the keys that are believed now do not suffice for it".into();
-                    slots.note(now, Event::Discarded { release: waiting.release, why, by: None })?;
-                }
-            }
             Ok(Reply {
                 done: true,
                 stage: Stage::Active,

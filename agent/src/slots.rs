@@ -24,11 +24,13 @@ pub use event::{Entry, Event, Gist, Release, Say, Way};
 pub use prepare::{Found, Prepared, Refusal, Site, is_past, is_wanted, open_judge, prepare};
 pub use state::{Candidate, State};
 pub use store::Store;
+pub(crate) use store::copy;
 
 use crate::archive::{self, Disk, Gap, Ledger};
-use coilsight_models::bundle::{Attack, TrustDocument, TrustedKeys};
+use coilsight_models::bundle::{Attack, Limits, TrustDocument, TrustedKeys, VerifiedFront};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::io::BufReader;
 use std::sync::Arc;
 
 /// Why the slots cannot be used.
@@ -175,6 +177,32 @@ impl Slots {
     pub fn stage(&mut self, at: Option<Timestamp>, prepared: &Prepared, way: Way) -> Result<()> {
         let Gist { signers, why, created_at } = prepared.gist.clone();
         self.note(at, Event::Staged { release: prepared.release.clone(), created_at, signers, why, way })
+    }
+
+    /// Puts a trust document that was verified in force; says whom to believe now. A candidate that these keys would not
+    /// let in any more is given up: its signer may be the thief for whom they were changed. What decides, decides on;
+    /// people roll it back.
+    pub fn trust(
+        &mut self,
+        at: Option<Timestamp>,
+        document: &TrustDocument,
+        gist: Gist,
+        way: Way,
+        limits: &Limits,
+    ) -> Result<TrustedKeys> {
+        let Gist { signers, created_at, .. } = gist;
+        let event = Event::Trusted { document: Box::new(document.clone()), created_at, signers, way };
+        self.note(at, event)?;
+        let keys = TrustedKeys::of_document(document.clone()).expect("it was verified");
+        if let Some(Candidate { release, .. }) = self.state.candidate.clone() {
+            let file = self.store.bundle(release.fingerprint()).ok();
+            let front = file.and_then(|file| VerifiedFront::read(BufReader::new(file), &keys, limits).ok());
+            if front.is_none() {
+                let why = "the keys that are believed now do not suffice for it".into();
+                self.note(at, Event::Discarded { release, why, by: None })?;
+            }
+        }
+        Ok(keys)
     }
 
     /// Removes bundles that no slot names and no open coil is bound to. Not while one is being prepared: it lies in the

@@ -6,24 +6,27 @@
 
 mod clock;
 mod health;
+mod inlet;
 mod notices;
 mod outbox;
 mod sessions;
+mod tell;
 #[cfg(test)]
 mod tests;
 
 pub use clock::LineClock;
 pub use sessions::{Sessions, SessionsFault};
+pub use tell::last_will;
 
 use crate::broker::{Delivery, Event, Publication, Role};
 use crate::line::{self, Line, Now};
 use crate::update::Update;
 use coilsight_models::message::notification::Subject;
-use coilsight_models::message::status::{self, Queues, Running, State, Status, Trouble};
+use coilsight_models::message::status::{State, Trouble};
 use health::Health;
+use inlet::Inlet;
 use jiff::Timestamp;
 use outbox::Outbox;
-use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Deliveries taken before they are made durable together.
@@ -72,52 +75,6 @@ pub struct Time {
     pub waited: Duration,
     /// This machine's clock, if it is set.
     pub wall: Option<Timestamp>,
-}
-
-/// What came by one session and is not yet acknowledged.
-#[derive(Debug, Default)]
-struct Inlet {
-    /// The connection's number while there is one.
-    up: Option<u64>,
-    waiting: VecDeque<(Duration, Delivery)>,
-    /// Payloads of what waits, bytes.
-    bytes: usize,
-    /// More came than may wait: what came since was dropped, and comes again by the next connection.
-    overflowed: bool,
-}
-
-/// Deliveries that wait while nothing can be stored. A broker that sends more without an acknowledgement must keep
-/// them itself; the connection stays, for decisions and words go on.
-const MAX_WAITING: usize = 256;
-/// Their payloads, bytes.
-const MAX_WAITING_BYTES: usize = 16 << 20;
-
-impl Inlet {
-    fn push_back(&mut self, came: Duration, delivery: Delivery) {
-        // Not acknowledged, so not lost; and nothing after it may be acknowledged before it.
-        self.overflowed |= self.waiting.len() >= MAX_WAITING || self.bytes >= MAX_WAITING_BYTES;
-        if self.overflowed {
-            return;
-        }
-        self.bytes += delivery.payload.len();
-        self.waiting.push_back((came, delivery));
-    }
-
-    fn push_front(&mut self, came: Duration, delivery: Delivery) {
-        self.bytes += delivery.payload.len();
-        self.waiting.push_front((came, delivery));
-    }
-
-    fn pop_front(&mut self) -> Option<(Duration, Delivery)> {
-        let (came, delivery) = self.waiting.pop_front()?;
-        self.bytes -= delivery.payload.len();
-        Some((came, delivery))
-    }
-
-    fn clear(&mut self) {
-        self.waiting.clear();
-        (self.bytes, self.overflowed) = (0, false);
-    }
 }
 
 /// The line at work.
@@ -458,57 +415,5 @@ impl Station {
         let publications = self.outbox.fill(&self.line)?;
         acts.extend(publications.into_iter().map(|publication| Act::Publish { generation, publication }));
         Ok(())
-    }
-
-    /// The last word: the status that stays at the broker after an orderly stop.
-    pub fn farewell(&mut self) -> line::Result<Vec<Act>> {
-        let Some(generation) = self.rows.up else { return Ok(Vec::new()) };
-        let status = self.status(State::Offline)?;
-        self.outbox.status(&self.line.config().topics, &status);
-        let publications = self.outbox.fill(&self.line)?;
-        Ok(publications.into_iter().map(|publication| Act::Publish { generation, publication }).collect())
-    }
-
-    fn status(&self, state: State) -> line::Result<Status> {
-        let config = self.line.config();
-        let stats = self.line.archive().stats();
-        let model = self.line.judge().absent().is_none().then(|| self.line.judge().model());
-        let running = Running {
-            at: self.wall,
-            up_s: self.now.as_secs(),
-            bundle: model,
-            health: self.health.troubles(),
-            queues: Queues {
-                open_coils: self.line.open_coils().count(),
-                open_rows: self.line.open_rows(),
-                unacknowledged: self.rows.waiting.len() + self.words.waiting.len(),
-                unconfirmed: self.outbox.in_flight(),
-                outbox: self.line.archive().outbox_len(MOST_COUNTED)? as u64,
-            },
-            sums: self.line.tally(),
-            decisions: stats.counts.decisions,
-            archive_bytes: [stats.used, stats.cap],
-        };
-        Ok(Status {
-            version: status::VERSION,
-            line: config.id.clone(),
-            state,
-            agent: env!("CARGO_PKG_VERSION").into(),
-            running: Some(running),
-        })
-    }
-}
-
-/// The outbox is counted up to here.
-const MOST_COUNTED: usize = 10_000;
-
-/// The status that the broker publishes when it loses the agent.
-pub fn last_will(line: &str) -> Status {
-    Status {
-        version: status::VERSION,
-        line: line.into(),
-        state: State::Offline,
-        agent: env!("CARGO_PKG_VERSION").into(),
-        running: None,
     }
 }

@@ -10,6 +10,7 @@
 //! [`Update::step`] is called by the line's thread and never waits: files are read, verified and loaded on a thread of
 //! their own, a coil is judged in shadow only when the line has nothing else to do.
 
+mod gate;
 mod inbox;
 mod moves;
 mod open;
@@ -17,126 +18,33 @@ mod outcome;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod verbs;
 mod words;
 mod work;
 
+pub use gate::{Came, Gate, Request, Said, Word};
 pub use inbox::{Command, Inbox, Reply, Wish};
 pub use rules::{Fitness, Probation, Rules};
 pub use verbs::{VerbFault, activate, roll_back};
 
 use crate::archive::Disk;
-use crate::line::{Judge, Judged, Line};
-use crate::slots::{self, Event, Refusal, Release, Say, Site, Slots, State, Way, is_wanted};
-use coilsight_models::bundle::manifest::Manifest;
-use coilsight_models::bundle::{Attack, Sha256, TrustedKeys};
+use crate::line::{Judge, Line};
+use crate::slots::{self, Event, Release, Slots, State, Way};
 use coilsight_models::message::model::Stage;
 use coilsight_models::message::status::Trouble;
-use coilsight_models::verdict::Cause;
 use jiff::Timestamp;
-use moves::{GoingBack, Why};
+use moves::GoingBack;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use work::Work;
 
 /// Files that wait to be verified: more are answered "waiting".
 const MAX_REQUESTS: usize = 4;
-/// A set on probation lives once it has judged so many coils.
-const LIVES: usize = 3;
 /// After the disk had no room, the next try.
 const PAUSE: Duration = Duration::from_secs(30);
-
-/// A file that is complete and wants to be taken in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// Where it lies, on the slots' disk.
-    pub path: String,
-    /// How it came.
-    pub way: Way,
-    /// Who waits at the command line.
-    pub asked: Option<String>,
-}
-
-/// What is to be said of a bundle.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Word {
-    /// The file, if it came over the broker.
-    pub offer: Option<Sha256>,
-    /// How far it is.
-    pub stage: Stage,
-    /// What it is called by, where that is known.
-    pub fingerprint: Option<Sha256>,
-    /// Its release, where that is known.
-    pub release: Option<u64>,
-    /// What happened.
-    pub text: String,
-    /// What to do; empty if nothing is.
-    pub to_do: String,
-}
-
-/// What came over the broker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Came {
-    /// A complete file.
-    File(Request),
-    /// The beginning of one that is not wanted.
-    Refused {
-        /// What the file was called by.
-        offer: Sha256,
-        /// Why.
-        why: String,
-        /// The attack that was stopped, if it looks like one.
-        attack: Option<Attack>,
-    },
-}
-
-/// What is said to whoever receives bundles.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Said {
-    /// Of a bundle.
-    Word(Word),
-    /// What is in the slots now.
-    Slots(Box<State>),
-}
-
-/// What decides whether a bundle's front is worth receiving the rest: shared with whoever receives.
-#[derive(Clone)]
-pub struct Gate(Arc<Mutex<Inside>>);
-
-struct Inside {
-    keys: Option<TrustedKeys>,
-    site: Site,
-    state: State,
-}
-
-impl Gate {
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The keys that are believed, if any.
-    pub fn keys(&self) -> Option<TrustedKeys> {
-        self.inside().keys.clone()
-    }
-
-    /// Caps and names of the place.
-    pub fn site(&self) -> Site {
-        self.inside().site.clone()
-    }
-
-    /// What is in the slots.
-    pub fn state(&self) -> State {
-        self.inside().state.clone()
-    }
-
-    /// Whether a verified manifest is meant for this line as it is now.
-    pub fn is_wanted(&self, manifest: &Manifest) -> Result<(), Refusal> {
-        let inside = self.inside();
-        is_wanted(manifest, &inside.site, &inside.state)
-    }
-}
 
 /// What moves the slots.
 pub struct Update {
@@ -155,7 +63,7 @@ pub struct Update {
     notices: Vec<Trouble>,
     /// Why the slots take no further change, if their disk failed.
     broken: Option<String>,
-    /// Who asked for the rollback that is being prepared, and why.
+    /// The way back that is being loaded.
     going_back: Option<GoingBack>,
     /// A set that could not be loaded when the line was to go back to it: not tried again and again.
     no_way_back: Option<Release>,
@@ -309,7 +217,10 @@ impl Update {
 
     /// Begins the next work beside the line, if there is some and none is going on.
     fn begin(&mut self) {
-        if self.work.is_some() {
+        let nothing = self.going_back.is_none()
+            && self.requests.is_empty()
+            && (self.candidate.is_some() || self.slots.state().candidate.is_none());
+        if self.work.is_some() || nothing {
             return;
         }
         let store = self.slots.store().clone();
@@ -338,92 +249,6 @@ impl Update {
                 return;
             };
             self.work = Some(Work::prepare(store, request, keys, site, state));
-        }
-    }
-
-    /// What a coil says of a set on probation.
-    fn observe(&mut self, judged: &Judged, now: Option<Timestamp>) -> slots::Result<()> {
-        let Some(starts) = self.slots.state().probation else { return Ok(()) };
-        let a = &judged.assessment;
-        let by_models = |cause: &Cause| {
-            matches!(
-                cause,
-                Cause::OverThreshold { .. } | Cause::InReviewBand { .. } | Cause::UnlikeTraining { .. }
-            )
-        };
-        self.probation.judged += 1;
-        self.probation.faults += usize::from(a.p_nok.is_none());
-        self.probation.not_ok += usize::from(a.reasons.iter().any(|reason| by_models(&reason.cause)));
-        self.probation.took_ms.push(a.timing.judged_in_ms);
-        if self.probation.judged == LIVES && starts > 0 {
-            self.slots.note(now, Event::Lived)?;
-        }
-        if self.probation.judged < self.rules.probation_coils
-            || self.rules.of_probation(&self.probation).is_some()
-        {
-            return Ok(());
-        }
-        if let Some(release) = self.slots.state().active.clone() {
-            let coils = self.probation.judged as u64;
-            self.slots.note(now, Event::Confirmed { release, coils })?;
-        }
-        Ok(())
-    }
-
-    /// The candidate's word on a coil that is decided; nothing follows from it but the trail's entry.
-    fn second_opinion(&mut self, judged: &Judged, now: Option<Timestamp>) -> slots::Result<()> {
-        let Some(candidate) = &mut self.candidate else { return Ok(()) };
-        let a = &judged.assessment;
-        let active = Say { by_score: a.by_score, p_nok: a.p_nok, took_ms: a.timing.judged_in_ms };
-        let began = Instant::now();
-        let scores = candidate.scores(&judged.matrix, judged.order.as_ref()).ok();
-        let took_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
-        let p_nok = scores.map(|scores| scores.p_nok);
-        let by_score =
-            coilsight_models::verdict::judge(p_nok, judged.order.as_ref(), Vec::new(), candidate.policy())
-                .by_score;
-        let candidate = Say { by_score, p_nok, took_ms };
-        let decision_id = a.decision_id.clone();
-        self.slots.note(now, Event::Shadowed { decision_id, active, candidate })
-    }
-
-    /// Whether a set takes over, is given up, or goes back.
-    fn decide(&mut self, line: &mut Line, now: Option<Timestamp>) -> slots::Result<()> {
-        if self.going_back.is_some() {
-            return Ok(());
-        }
-        let state = self.slots.state();
-        if let (Some(_), Some(from), Some(to)) = (state.probation, &state.active, state.way_back())
-            && self.no_way_back.as_ref() != Some(to)
-            && let Some(why) = self.rules.of_probation(&self.probation)
-        {
-            let (from, to) = (from.clone(), to.clone());
-            self.going_back = Some(GoingBack { from, to, why: Why::rule(why), asked: None });
-            return Ok(());
-        }
-        let (Some(waiting), Some(_)) = (self.slots.state().candidate.clone(), &self.candidate) else {
-            return Ok(());
-        };
-        match self.rules.of_shadow(&waiting.shadow) {
-            Fitness::Open => Ok(()),
-            Fitness::Fit(why) => self.activate(Why::rule(why), line, now),
-            Fitness::Unfit(why) => self.give_up(Why::rule(why), now),
-        }
-    }
-
-    /// Waits until nothing is being done beside the line, for at most `patience`: for tests and the command line.
-    pub fn settle(&mut self, line: &mut Line, now: Option<Timestamp>, patience: Duration) {
-        let until = Instant::now() + patience;
-        loop {
-            self.step(line, true, now);
-            if (self.work.is_none() && self.requests.is_empty() && self.going_back.is_none())
-                || Instant::now() >= until
-            {
-                return;
-            }
-            if let Some(work) = &mut self.work {
-                work.wait(until);
-            }
         }
     }
 }

@@ -62,21 +62,7 @@ impl Store {
     /// whole. (Renaming it from elsewhere would not do: two folders are not made durable at once.)
     pub(super) fn keep(&self, from: &str, fingerprint: Sha256) -> io::Result<()> {
         let (temporary, to) = (format!("{STORE}/{fingerprint}.tmp"), path(fingerprint));
-        if self.disk.open(&temporary).is_ok() {
-            self.disk.remove(&temporary)?;
-        }
-        let mut source = self.read(from)?;
-        let file = self.disk.create(&temporary)?;
-        let (mut piece, mut at) = (vec![0; PIECE], 0);
-        loop {
-            let have = source.read(&mut piece)?;
-            if have == 0 {
-                break;
-            }
-            file.write_at(&piece[..have], at)?;
-            at += have as u64;
-        }
-        file.sync_data()?;
+        copy(self.disk.as_ref(), self.read(from)?, &temporary)?;
         self.disk.rename(&temporary, &to)?;
         self.disk.sync_dir(STORE)
     }
@@ -98,6 +84,23 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+/// Writes what comes into a new file at `path`, durably, in the place of what an earlier try left there.
+pub(crate) fn copy(disk: &dyn Disk, mut source: impl Read, path: &str) -> io::Result<()> {
+    if disk.open(path).is_ok() {
+        disk.remove(path)?;
+    }
+    let file = disk.create(path)?;
+    let (mut piece, mut at) = (vec![0; PIECE], 0);
+    loop {
+        let have = source.read(&mut piece)?;
+        if have == 0 {
+            return file.sync_data();
+        }
+        file.write_at(&piece[..have], at)?;
+        at += have as u64;
     }
 }
 

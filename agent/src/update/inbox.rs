@@ -4,6 +4,7 @@
 //! A request appears by being renamed, so it is whole.
 
 use crate::archive::Disk;
+use crate::slots::copy;
 use coilsight_models::message::model::Stage;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -17,8 +18,6 @@ pub const FOLDER: &str = "inbox";
 const EVERY: Duration = Duration::from_millis(500);
 /// No request is longer, bytes.
 const MAX_REQUEST: usize = 16 << 10;
-/// A bundle is copied in pieces of so many bytes.
-const PIECE: usize = 1 << 20;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,22 +138,8 @@ impl Inbox {
 
     /// Copies a file from anywhere into the inbox, durably; says where.
     pub(super) fn bring(&self, from: &Path) -> io::Result<String> {
-        use io::Read;
         let path = format!("{FOLDER}/factory.coilbundle");
-        let _ = self.disk.remove(&path);
-        let mut source = std::fs::File::open(from)?;
-        let file = self.disk.create(&path)?;
-        let (mut piece, mut at) = (vec![0; PIECE], 0);
-        loop {
-            match source.read(&mut piece)? {
-                0 => break,
-                have => {
-                    file.write_at(&piece[..have], at)?;
-                    at += have as u64;
-                }
-            }
-        }
-        file.sync_data()?;
+        copy(self.disk.as_ref(), std::fs::File::open(from)?, &path)?;
         Ok(path)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Probation, Update, Word};
 use crate::line::{Judge, Line};
-use crate::slots::{self, Event, Release};
+use crate::slots::{self, Candidate, Event, Release};
 use coilsight_models::message::model::Stage;
 use jiff::Timestamp;
 
@@ -63,16 +63,22 @@ impl Update {
     /// The candidate is given up, and remembered as such.
     pub(super) fn give_up(&mut self, why: Why, now: Option<Timestamp>) -> slots::Result<()> {
         let Some(waiting) = self.slots.state().candidate.clone() else { return Ok(()) };
-        let (release, Why { text: why, by }) = (waiting.release, why);
-        self.slots.note(now, Event::Discarded { release: release.clone(), why: why.clone(), by })?;
+        let (release, Why { text: why, by }) = (waiting.release.clone(), why);
+        self.slots.note(now, Event::Discarded { release, why: why.clone(), by })?;
+        self.gave_up(&waiting, &why);
+        Ok(())
+    }
+
+    /// The trail says that a candidate was given up: here and for people it is.
+    pub(super) fn gave_up(&mut self, waited: &Candidate, why: &str) {
+        let release = &waited.release;
         self.candidate = None;
         self.notice(
             format!("{release} was given up before it decided anything: {why}"),
             "see the text; the set before judges on",
         );
-        self.word_on(&waiting.way, Stage::Refused, &release, format!("given up: {why}"));
+        self.word_on(&waited.way, Stage::Refused, release, format!("given up: {why}"));
         self.untidy = true;
-        Ok(())
     }
 
     /// `to`, which `judge` is, decides again from the next coil's start on.

@@ -1,12 +1,11 @@
 //! At the start: who decides, and who else is needed for coils that are open.
 
-use super::{Gate, Inbox, Inside, Probation, Rules, Update};
+use super::{Gate, Inbox, Probation, Rules, Update};
 use crate::line::{Judge, Judges, NoJudge};
-use crate::slots::{self, Event, Found, Provisioned, Refusal, Release, Site, Slots, State, Way, open_judge};
+use crate::slots::{self, Event, Found, Provisioned, Refusal, Release, Site, Slots, Way, open_judge};
 use coilsight_models::bundle::{Sha256, TrustedKeys};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex};
 
 impl Update {
     /// Opens the slots and whatever they hold: who decides, and earlier sets that open coils are bound to.
@@ -21,14 +20,12 @@ impl Update {
         factory: Option<&std::path::Path>,
         bound: &BTreeSet<String>,
         now: Option<Timestamp>,
-    ) -> slots::Result<(Self, Judges)> {
-        let state = State::default();
+    ) -> (Self, Judges) {
         let inbox = Inbox::over(slots.store().disk());
-        let gate = Gate(Arc::new(Mutex::new(Inside { keys: None, site, state })));
         let mut update = Self {
             slots,
             rules,
-            gate,
+            gate: Gate::new(site),
             inbox,
             work: None,
             requests: VecDeque::new(),
@@ -63,7 +60,7 @@ impl Update {
             }
         };
         update.gate.inside().keys = keys;
-        let active = match update.open_active(now)? {
+        let active = match update.open_active(now) {
             Some(judge) => Some(judge),
             None if update.slots.state().active.is_none() => {
                 match factory.map(|file| update.first(file, now)) {
@@ -92,12 +89,12 @@ impl Update {
             }
         }
         update.told();
-        Ok((update, judges))
+        (update, judges)
     }
 
     /// Loads the active set; one that cannot be loaded, or that keeps the agent from working, goes back.
-    pub(super) fn open_active(&mut self, now: Option<Timestamp>) -> slots::Result<Option<Box<dyn Judge>>> {
-        let Some(active) = self.slots.state().active.clone() else { return Ok(None) };
+    pub(super) fn open_active(&mut self, now: Option<Timestamp>) -> Option<Box<dyn Judge>> {
+        let active = self.slots.state().active.clone()?;
         // A disk that takes nothing now must not keep what is there from judging.
         if self.slots.state().probation.is_some()
             && let Err(error) = self.slots.note(now, Event::Started)
@@ -118,30 +115,32 @@ impl Update {
                         format!("{active} cannot be read: {why}"),
                         "see to the disk, then restart the agent; until then the last good set judges, if there is one",
                     );
-                    return Ok(judge.map(|judge| Box::new(judge) as Box<dyn Judge>));
+                    return judge.map(|judge| Box::new(judge) as Box<dyn Judge>);
                 }
                 other => other.map_err(|error| crate::say::chain(&error)),
             }
         };
         let why = match loaded {
-            Ok(judge) => return Ok(Some(Box::new(judge))),
+            Ok(judge) => return Some(Box::new(judge)),
             Err(why) => why,
         };
         tracing::error!(why, "the active set is not used");
-        let Some(to) = self.slots.state().way_back().cloned() else { return Ok(None) };
+        let to = self.slots.state().way_back().cloned()?;
         let judge = match open_judge(self.slots.store(), &to) {
             Ok(judge) => judge,
             Err(error) => {
                 tracing::error!(error = %crate::say::chain(&error), "the last good set cannot be loaded either");
-                return Ok(None);
+                return None;
             }
         };
         self.notice(
             format!("went back from {active} to {to}: {why}"),
             "find out why before it is pushed again",
         );
-        self.slots.note(now, Event::RolledBack { from: active, to, why, by: None })?;
-        Ok(Some(Box::new(judge)))
+        if let Err(error) = self.slots.note(now, Event::RolledBack { from: active, to, why, by: None }) {
+            tracing::warn!(error = %crate::say::chain(&error), "a way back is not in the trail: the next start takes it again");
+        }
+        Some(Box::new(judge))
     }
 
     /// Takes in the set that the machine was delivered with.

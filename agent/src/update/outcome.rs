@@ -5,7 +5,7 @@ use super::work::Done;
 use super::{Command, Reply, Request, Update, VerbFault, Wish, verbs};
 use crate::line::{BundleJudge, Line};
 use crate::slots::{self, Event, Found, Refusal, Release, Way};
-use coilsight_models::bundle::{Attack, TrustedKeys, VerifiedFront};
+use coilsight_models::bundle::Attack;
 use coilsight_models::message::model::Stage;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -63,12 +63,12 @@ impl Update {
                     Ok(())
                 }
                 Ok(Found::Trust { document, gist }) => {
-                    let (version, way) = (document.version, request.way.clone());
-                    let (signers, created_at) = (gist.signers, gist.created_at);
-                    self.slots
-                        .note(now, Event::Trusted { document: document.clone(), created_at, signers, way })?;
-                    let keys = TrustedKeys::of_document(*document).expect("it was verified");
-                    self.doubt_candidate(&keys, now)?;
+                    let (version, limits) = (document.version, self.gate.site().limits);
+                    let waited = self.slots.state().candidate.clone();
+                    let keys = self.slots.trust(now, &document, gist, request.way.clone(), &limits)?;
+                    if let Some(waited) = waited.filter(|_| self.slots.state().candidate.is_none()) {
+                        self.gave_up(&waited, "the keys that are believed now do not suffice for it");
+                    }
                     self.gate.inside().keys = Some(keys);
                     let text = format!("trust document {version} is in force");
                     self.notice(
@@ -153,21 +153,6 @@ impl Update {
         } else {
             None
         }
-    }
-
-    /// A candidate that the keys in force would not let in any more is given up: its signer may be the thief for whom
-    /// they were changed. What decides, decides on; people roll it back.
-    fn doubt_candidate(&mut self, keys: &TrustedKeys, now: Option<Timestamp>) -> slots::Result<()> {
-        let Some(waiting) = self.slots.state().candidate.clone() else { return Ok(()) };
-        let limits = self.gate.site().limits;
-        let believed =
-            self.slots.store().bundle(waiting.release.fingerprint()).ok().is_some_and(|file| {
-                VerifiedFront::read(std::io::BufReader::new(file), keys, &limits).is_ok()
-            });
-        if believed {
-            return Ok(());
-        }
-        self.give_up(Why::rule("the keys that are believed now do not suffice for it"), now)
     }
 
     pub(super) fn refuse(

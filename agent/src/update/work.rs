@@ -5,7 +5,6 @@ use crate::line::BundleJudge;
 use crate::slots::{Found, Refusal, Release, Site, State, Store, open_judge, prepare};
 use coilsight_models::bundle::TrustedKeys;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
-use std::time::Instant;
 
 /// What came of it.
 pub(super) enum Done {
@@ -33,7 +32,6 @@ pub(super) enum Done {
 /// Something that is being done.
 pub(super) struct Work {
     done: Receiver<Done>,
-    early: Option<Done>,
     request: Option<Request>,
 }
 
@@ -44,7 +42,7 @@ impl Work {
         if let Err(error) = thread.spawn(move || drop(sender.send(work()))) {
             tracing::error!(%error, "no thread for a bundle");
         }
-        Self { done, early: None, request }
+        Self { done, request }
     }
 
     /// Puts a file through every check.
@@ -65,15 +63,10 @@ impl Work {
 
     /// What came of it, once something did.
     pub fn poll(&mut self) -> Option<Done> {
-        self.early.take().or_else(|| match self.done.try_recv() {
+        match self.done.try_recv() {
             Ok(done) => Some(done),
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => Some(Done::Died { request: self.request.take() }),
-        })
-    }
-
-    /// Waits for it.
-    pub fn wait(&mut self, until: Instant) {
-        self.early = self.done.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What goes wrong: said, survived, and over by itself.
 
+use super::super::inlet::MAX_WAITING;
 use super::*;
 
 fn health(bench: &Bench) -> String {
