@@ -229,6 +229,7 @@ impl Settings {
             (share(coverage.min_gauges), "line.coverage.min_gauges", "must lie between 0 and 1"),
             (share(coverage.min_cells), "line.coverage.min_cells", "must lie between 0 and 1"),
             (coverage.max_missing_m >= 0.0, "line.coverage.max_missing_m", "must not be negative"),
+            (share(self.line.review_share), "line.review_share", "must lie between 0 and 1"),
             (
                 !prefix.is_empty() && !prefix.contains(['+', '#']),
                 "line.topics.prefix",

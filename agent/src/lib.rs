@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod archive;
+pub mod book;
 pub mod broker;
 pub mod config;
 #[cfg(feature = "demo")]
@@ -14,6 +15,7 @@ pub mod doctor;
 pub mod line;
 pub mod log;
 pub mod manage;
+pub mod operators;
 pub mod receive;
 pub mod recording;
 pub mod replay;
@@ -24,3 +26,4 @@ pub mod station;
 pub mod systemd;
 pub mod trust;
 pub mod update;
+pub mod words;

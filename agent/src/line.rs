@@ -25,7 +25,6 @@ pub(crate) mod tests;
 
 pub use config::Config;
 pub use error::Error;
-pub use feedback::FeedbackRecord;
 pub use infer::Opinion;
 pub use judge::{BundleJudge, Judge, NoJudge, Unfit, Unjudged};
 pub use judges::Judges;
@@ -34,6 +33,7 @@ pub use pass::{BadPassKey, PassKey, decision_id};
 pub use publish::{NotTaken, Outgoing, Publish};
 
 use crate::archive::{Archive, OpenSegment};
+use crate::operators::Operators;
 use coilsight_models::coil::{CoilId, CoilMatrix, Order};
 use coilsight_models::message::assessment::Assessment;
 use coilsight_models::message::{Kind, inbound};
@@ -82,6 +82,10 @@ pub struct Line {
     closed_early: u64,
     keep_judged: bool,
     judged: VecDeque<Judged>,
+    /// Whose words over the broker count.
+    operators: Arc<Operators>,
+    /// Words since the start of people who are none of them.
+    quarantined: u64,
 }
 
 /// A coil that was judged, and its decision.
@@ -120,11 +124,23 @@ impl Line {
             closed_early: 0,
             keep_judged: false,
             judged: VecDeque::new(),
+            operators: Arc::default(),
+            quarantined: 0,
         };
         for segment in open {
             line.recover(segment)?;
         }
         Ok(line)
+    }
+
+    /// With operators: words of others over the broker are kept apart. Without them everybody's count.
+    pub fn believe(&mut self, operators: Arc<Operators>) {
+        self.operators = operators;
+    }
+
+    /// Words since the start of people who are no operators.
+    pub fn quarantined(&self) -> u64 {
+        self.quarantined
     }
 
     /// Takes one message of the plant, whatever it is. Durable after [`Self::commit`].

@@ -50,6 +50,8 @@ pub enum Reason {
     TooManyRows,
     /// Feedback for a coil that is not known here: kept apart.
     UnknownCoil,
+    /// Feedback of somebody who is not among the operators: kept apart, and about nothing.
+    UnknownOperator,
     /// The line has no use for it (yet): surface pictures.
     NotHandled,
 }

@@ -10,7 +10,7 @@ use super::record::{MAX_JSON, Record, check_key, check_size};
 use super::segments::SegmentId;
 use super::store::{State, Store};
 use super::views::{ViewsAt, key};
-use super::walk::{DecisionWalk, FeedbackWalk};
+use super::walk::{self, DecisionWalk, FeedbackWalk, Followed, Mark};
 use super::{
     Decided, Decision, Disk, Feedback, FeedbackStored, Limits, MAX_ROWS, Matrix, NewDecision, Recovery,
     Stats, Waiting, recover,
@@ -203,6 +203,14 @@ impl Archive {
     pub fn feedbacks(&self) -> FeedbackWalk {
         let store = self.store();
         FeedbackWalk::new(store.log.files(), store.gaps.clone())
+    }
+
+    /// Decisions and feedback that were stored after `mark`, in the log's order, at most about `bytes` of them at a
+    /// time; `mark` moves behind them. Nothing is returned once all was read. What cannot be read is passed over:
+    /// the archive tells of it elsewhere.
+    pub fn follow(&self, mark: &mut Mark, bytes: u64) -> Result<Vec<Followed>> {
+        let files = self.store().log.files();
+        walk::follow(&files, mark, bytes)
     }
 
     /// Room taken and what is stored.

@@ -153,7 +153,17 @@ pub struct Frames {
 impl Frames {
     /// Reads the first `end` bytes of `file`.
     pub fn new(file: Arc<dyn DiskFile>, place: Place, end: u64) -> Self {
-        Self { file, place, at: 0, end, window: Vec::new(), window_at: 0, unreadable_to: 0 }
+        Self::from(file, place, 0, end)
+    }
+
+    /// The same from byte `at` on, where a frame begins.
+    pub fn from(file: Arc<dyn DiskFile>, place: Place, at: u64, end: u64) -> Self {
+        Self { file, place, at, end, window: Vec::new(), window_at: 0, unreadable_to: 0 }
+    }
+
+    /// Where the next step begins.
+    pub fn at(&self) -> u64 {
+        self.at
     }
 
     /// The next thing in the file.

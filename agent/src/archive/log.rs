@@ -87,7 +87,11 @@ pub(super) struct LogFile {
 
 impl LogFile {
     pub fn frames(&self) -> Frames {
-        Frames::new(Arc::clone(&self.file), place(self.number), self.len)
+        self.frames_from(0)
+    }
+
+    pub fn frames_from(&self, at: u64) -> Frames {
+        Frames::from(Arc::clone(&self.file), place(self.number), at, self.len)
     }
 }
 

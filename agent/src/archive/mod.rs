@@ -42,7 +42,7 @@ pub use log::{Gap, GapKind};
 pub use marker::Counts;
 pub use record::{MAX_JSON, MAX_KEY};
 pub use segments::{OpenSegment, SegmentId};
-pub use walk::{DecisionWalk, FeedbackWalk};
+pub use walk::{DecisionWalk, FeedbackWalk, Followed, Mark};
 
 /// No row payload and no matrix is longer, in bytes.
 pub const MAX_ROWS: usize = frame::MAX_PAYLOAD;

@@ -7,6 +7,59 @@ use super::lookup::{decision, feedback};
 use super::record::Record;
 use super::{Decision, Feedback};
 
+/// How far somebody who follows the log has read: at first, nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    file: u32,
+    offset: u64,
+}
+
+/// What was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Followed {
+    /// A decision.
+    Decision(Decision),
+    /// Feedback, also such as is about no decision.
+    Feedback(Feedback),
+}
+
+/// Reads on behind `mark`; see [`super::Archive::follow`].
+pub(super) fn follow(files: &[LogFile], mark: &mut Mark, bytes: u64) -> Result<Vec<Followed>> {
+    let mut found = Vec::new();
+    let mut left = bytes;
+    let begun = mark.file;
+    for file in files.iter().filter(|file| file.number >= begun) {
+        let from = if file.number == mark.file { mark.offset } else { 0 };
+        let mut frames = file.frames_from(from);
+        *mark = Mark { file: file.number, offset: from };
+        while left > 0 {
+            match frames.step() {
+                Ok(Step::Record { kind, payload, .. }) => {
+                    left = left.saturating_sub(payload.len() as u64);
+                    let record = Record::decode(kind, payload);
+                    found.extend(record.and_then(|record| match record {
+                        Record::Decision { .. } => decision(record).map(|(d, _)| Followed::Decision(d)),
+                        record => feedback(record).map(Followed::Feedback),
+                    }));
+                }
+                Ok(Step::Damaged { .. } | Step::Tail { .. }) => {}
+                Ok(Step::End) => break,
+                Err(_) if !found.is_empty() => return Ok(found),
+                Err(source) => {
+                    // What the disk does not read is not asked for again.
+                    mark.offset = file.len;
+                    return Err(Error::io("reading", path(file.number))(source));
+                }
+            }
+            mark.offset = frames.at();
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 #[derive(Debug)]
 struct Walk {
     files: std::vec::IntoIter<LogFile>,

@@ -270,9 +270,9 @@ impl Screen {
 }
 
 fn said(word: &Disposition) -> String {
-    let label = match word.label {
-        Label::Ok => Verdict::Ok,
-        Label::Nok => Verdict::Nok,
-    };
-    format!("{} says {label}", word.by)
+    match word.label {
+        Some(Label::Ok) => format!("{} says {}", word.by, Verdict::Ok),
+        Some(Label::Nok) => format!("{} says {}", word.by, Verdict::Nok),
+        None => format!("{} takes a word back", word.by),
+    }
 }

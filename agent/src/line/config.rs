@@ -23,6 +23,8 @@ pub struct Config {
     pub max_open: usize,
     /// Rows of open coils held in memory, about 150 bytes each; more close a coil early.
     pub max_open_rows: usize,
+    /// The share of OK coils that is drawn by lot for a person to look at, between 0 and 1.
+    pub review_share: f64,
 }
 
 impl Default for Config {
@@ -35,6 +37,7 @@ impl Default for Config {
             late_rows_s: 30,
             max_open: 256,
             max_open_rows: 600_000,
+            review_share: 0.02,
         }
     }
 }

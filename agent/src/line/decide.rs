@@ -4,9 +4,10 @@ use super::Line;
 use super::infer::Opinion;
 use super::normalise::Seen;
 use super::pass::decision_id;
-use coilsight_models::message::assessment::{Assessment, Evidence, Reason, Timing, VERSION, Vote};
+use coilsight_models::message::assessment::{Assessment, Drawn, Evidence, Reason, Timing, VERSION, Vote};
 use coilsight_models::session::{Novelty, Scores};
 use coilsight_models::verdict::{Cause, Threshold, Verdict, judge};
+use sha2::{Digest, Sha256};
 
 impl Line {
     pub(super) fn decide(&self, seen: &Seen, opinion: Opinion) -> Assessment {
@@ -32,9 +33,11 @@ impl Line {
         let votes = scores.as_ref().map(|scores| votes(scores, threshold)).unwrap_or_default();
         let evidence: Vec<Evidence> =
             if judgement.verdict == Verdict::Ok { Vec::new() } else { opinion.evidence };
+        let decision_id = decision_id(&self.config.id, &seen.key);
+        let drawn = self.draw(judgement.verdict, &decision_id);
         Assessment {
             version: VERSION,
-            decision_id: decision_id(&self.config.id, &seen.key),
+            decision_id,
             line: self.config.id.clone(),
             coil_id: seen.key.coil_id().clone(),
             pass: seen.key.started_at(),
@@ -50,12 +53,25 @@ impl Line {
             coverage: seen.coverage.clone(),
             rows: seen.rows.clone(),
             model: set.model(),
+            drawn,
             timing: Timing {
                 closed_at: self.now.wall,
                 ended_at: seen.ended_at,
                 judged_in_ms: (opinion.took.as_secs_f64() * 1e6).round() / 1e3,
             },
         }
+    }
+}
+
+impl Line {
+    /// Draws OK coils for a person to look at, by lot: a hash of the decision's name, so that the same pass is drawn
+    /// or not wherever it is judged.
+    fn draw(&self, verdict: Verdict, decision_id: &str) -> Option<Drawn> {
+        let share = self.config.review_share;
+        let hash = Sha256::digest(format!("coilsight draw 1\0{decision_id}"));
+        let (lot, _) = hash.split_first_chunk::<4>()?;
+        let lot = f64::from(u32::from_be_bytes(*lot)) / (f64::from(u32::MAX) + 1.0);
+        (verdict == Verdict::Ok && lot < share).then_some(Drawn { share })
     }
 }
 

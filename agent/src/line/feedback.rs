@@ -3,36 +3,39 @@
 use super::pass::{PassKey, decision_id, short_hex};
 use super::{Error, Line, Result};
 use crate::archive::{self, FeedbackStored};
+use crate::words::{FeedbackRecord, Source, Words};
 use coilsight_models::coil::CoilId;
 use coilsight_models::message::disposition::{self, Disposition};
 use coilsight_models::message::inbound::Feedback;
 use coilsight_models::tally::{Fate, Reason};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-/// Feedback as it is kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FeedbackRecord {
-    /// What was said.
-    #[serde(flatten)]
-    pub feedback: Feedback,
-    /// Whether the coil was known here when it was said; words on unknown coils are kept apart.
-    pub known: bool,
-}
 
 impl Line {
     /// Keeps an inspector's word. The same word twice is one; contradicting words are both kept, for
-    /// people change their mind and disagree.
+    /// people change their mind and disagree. A stranger's word is kept too, about nothing.
     pub(super) fn feedback(&mut self, feedback: &Feedback) -> Result<Fate> {
+        let quarantined = !self.operators.knows(&feedback.operator);
         let about = self.is_about(&feedback.coil_id, feedback.at)?;
-        let record = FeedbackRecord { feedback: feedback.clone(), known: about.is_some() };
+        let record = FeedbackRecord {
+            feedback: feedback.clone(),
+            known: about.is_some(),
+            source: Source::Mqtt,
+            quarantined,
+            withdraws: None,
+        };
+        let about = about.filter(|_| !quarantined);
         // Plain data: writing them to memory has no way to fail.
         let said = serde_json::to_vec(feedback).expect("feedback becomes JSON");
         let json = serde_json::to_vec(&record).expect("feedback becomes JSON");
         let key = short_hex(&Sha256::digest(&said));
-        Ok(match self.archive.feedback(&key, about.as_deref(), &json)? {
+        let stored = self.archive.feedback(&key, about.as_deref(), &json)?;
+        if quarantined && stored == FeedbackStored::Recorded {
+            self.quarantined += 1;
+        }
+        Ok(match stored {
             FeedbackStored::Known => Fate::Duplicate,
+            FeedbackStored::Recorded if quarantined => Fate::SetAside(Reason::UnknownOperator),
             FeedbackStored::Recorded if about.is_some() => Fate::Used,
             FeedbackStored::Recorded => Fate::SetAside(Reason::UnknownCoil),
         })
@@ -56,42 +59,29 @@ impl Line {
     /// What a kept word makes of the decision that it is about.
     pub fn disposition(&self, word: &archive::Feedback) -> Result<Option<Disposition>> {
         let Some(decision_id) = &word.about else { return Ok(None) };
-        let Feedback { coil_id, label, operator, at, remark } = read(word)?;
-        let (mut before, mut after) = (None::<(Timestamp, String, bool)>, None::<(Timestamp, String)>);
-        let mut seen = false;
-        for other in self.archive.feedback_on(decision_id)? {
-            if other.key == word.key {
-                seen = true;
-                continue;
-            }
-            let said = read(&other)?;
-            // Of two words of the same moment, the one heard later is the later.
-            if said.at < at || (said.at == at && !seen) {
-                if before.as_ref().is_none_or(|(latest, ..)| *latest <= said.at) {
-                    before = Some((said.at, other.key, said.label != label));
-                }
-            } else if !seen && after.as_ref().is_none_or(|(latest, _)| *latest <= said.at) {
-                after = Some((said.at, other.key));
-            }
-        }
+        let bad = |source| Error::Feedback { key: word.key.clone(), source };
+        let record: FeedbackRecord = serde_json::from_slice(&word.json).map_err(bad)?;
+        let words = Words::read(&self.archive.feedback_on(decision_id)?).map_err(bad)?;
+        // As it was when it was heard: a disposition that is sent again says the same.
+        let Some(then) = words.up_to(&word.key) else { return Ok(None) };
+        let Some((this, stands)) = then.all().last().zip(Some(then.standing())) else { return Ok(None) };
+        let overruled = |by: &str| (by != this.disposition_id).then(|| by.to_owned());
+        let (label, superseded_by) = match this.label {
+            Some(label) => (Some(label), stands.and_then(|word| overruled(&word.disposition_id))),
+            None => (stands.and_then(|word| word.label), None),
+        };
         Ok(Some(Disposition {
             version: disposition::VERSION,
             disposition_id: word.key.clone(),
             decision_id: decision_id.clone(),
             line: self.config.id.clone(),
-            coil_id,
+            coil_id: record.feedback.coil_id,
             label,
-            by: operator,
-            at,
-            remark,
-            supersedes: before.filter(|(.., otherwise)| *otherwise).map(|(_, id, _)| id),
-            superseded_by: after.map(|(_, id)| id),
+            by: this.by.clone(),
+            at: this.at,
+            remark: this.remark.clone(),
+            supersedes: this.supersedes.clone(),
+            superseded_by,
         }))
     }
-}
-
-fn read(word: &archive::Feedback) -> Result<Feedback> {
-    serde_json::from_slice::<FeedbackRecord>(&word.json)
-        .map(|record| record.feedback)
-        .map_err(|source| Error::Feedback { key: word.key.clone(), source })
 }

@@ -145,6 +145,15 @@ impl Bench {
     }
 }
 
+/// A decision on an unremarkable coil.
+pub(crate) fn assessment() -> Assessment {
+    let mut bench = Bench::new();
+    bench.start("M", "2026-01-05T06:00:00Z");
+    bench.rows("M", 0, 100, 70.0);
+    bench.end("M", 100.0);
+    bench.last().clone()
+}
+
 pub(crate) fn start(coil: &str, at: &str) -> serde_json::Value {
     json!({"coil_id": coil, "at": at, "nominal_g_m2": 70.0, "tolerance_class": "B", "width_mm": 1250})
 }

@@ -47,8 +47,19 @@ pub struct Assessment {
     pub rows: Counts,
     /// What judged it.
     pub model: ModelUsed,
+    /// Whether this OK coil was drawn at random for a person to look at: what becomes of these says how many NOK coils
+    /// pass as OK.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn: Option<Drawn>,
     /// When and how fast.
     pub timing: Timing,
+}
+
+/// A draw by lot.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// The share of OK coils that was drawn at the time, between 0 and 1: what one drawn coil stands for.
+    pub share: f64,
 }
 
 /// One model's word.

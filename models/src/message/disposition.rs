@@ -21,8 +21,8 @@ pub struct Disposition {
     pub line: String,
     /// The coil.
     pub coil_id: CoilId,
-    /// What the coil is.
-    pub label: Label,
+    /// What the coil is; `null` if a word was taken back and nobody's stands: then it is open again.
+    pub label: Option<Label>,
     /// Who says so.
     pub by: String,
     /// When it was said.
@@ -30,7 +30,7 @@ pub struct Disposition {
     /// Anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remark: Option<String>,
-    /// The disposition that this one corrects: the latest before it, if that said otherwise.
+    /// The disposition that this one corrects (the latest before it, if that said otherwise) or takes back.
     pub supersedes: Option<String>,
     /// A later word on the same decision, said after this one but heard before it: that one stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]

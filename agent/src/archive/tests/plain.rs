@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::super::sim::SimDisk;
 use super::super::{
-    Archive, Decided, Error, FeedbackStored, MAX_JSON, MAX_KEY, MAX_ROWS, Matrix, NewDecision, RealDisk,
+    Archive, Decided, Error, FeedbackStored, Followed, MAX_JSON, MAX_KEY, MAX_ROWS, Mark, Matrix,
+    NewDecision, RealDisk,
 };
 use super::{Sample, open, roomy, tiny};
 
@@ -183,4 +184,41 @@ fn a_decision_and_a_word_under_one_name_both_leave_the_outbox() {
     drop(archive);
     let (archive, _) = open(&disk, roomy()).unwrap();
     assert_eq!(archive.outbox_len(9).unwrap(), 0);
+}
+
+#[test]
+fn whoever_follows_hears_everything_once_in_the_logs_order() {
+    let disk = SimDisk::new();
+    let (archive, _) = open(&disk, tiny()).unwrap();
+    let (mut mark, mut heard) = (Mark::default(), Vec::new());
+    assert_eq!(archive.follow(&mut mark, 1000).unwrap(), []);
+    for n in 0..30 {
+        archive.decide(Sample::new(n).new_decision()).unwrap();
+        archive.feedback(&format!("f-{n}"), None, b"OK").unwrap();
+        archive.receipts(&[&format!("d-{n}")]).unwrap();
+        // Whoever comes seldom and takes little at a time is behind for a while.
+        if n % 3 == 0 {
+            heard.extend(archive.follow(&mut mark, 300).unwrap());
+        }
+    }
+    assert!(heard.len() < 50, "no bound was kept");
+    while let more = archive.follow(&mut mark, 300).unwrap()
+        && !more.is_empty()
+    {
+        heard.extend(more);
+    }
+    let ids: Vec<String> = heard
+        .iter()
+        .map(|one| match one {
+            Followed::Decision(decision) => decision.decision_id.clone(),
+            Followed::Feedback(word) => word.key.clone(),
+        })
+        .collect();
+    let all: Vec<String> = (0..30).flat_map(|n| [format!("d-{n}"), format!("f-{n}")]).collect();
+    assert_eq!(ids, all);
+    // A mark outlives the archive: the files stay.
+    drop(archive);
+    let (archive, _) = open(&disk, tiny()).unwrap();
+    archive.feedback("later", None, b"NOK").unwrap();
+    assert_eq!(archive.follow(&mut mark, 300).unwrap().len(), 1);
 }

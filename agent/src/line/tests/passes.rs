@@ -168,7 +168,7 @@ fn feedback_is_kept_once_and_unknown_coils_apart() {
     assert_eq!(bench.say("feedback", &word("X", "OK")), Fate::Duplicate);
     assert_eq!(bench.say("feedback", &word("X", "NOK")), Fate::Used, "people change their mind");
     assert_eq!(bench.say("feedback", &word("Z", "OK")), Fate::SetAside(Reason::UnknownCoil));
-    let kept: Vec<crate::line::feedback::FeedbackRecord> =
+    let kept: Vec<crate::words::FeedbackRecord> =
         bench.line.archive().feedbacks().map(|f| serde_json::from_slice(&f.unwrap().json).unwrap()).collect();
     assert_eq!(kept.len(), 3);
     assert_eq!((kept[1].feedback.label, kept[1].known, kept[2].known), (Label::Nok, true, false));

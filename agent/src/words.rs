@@ -1,0 +1,199 @@
+//! What people said of a decision: in the order in which it was heard, and which word stands.
+
+use crate::archive;
+use coilsight_models::message::inbound::{Feedback, Label};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Feedback as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeedbackRecord {
+    /// What was said.
+    #[serde(flatten)]
+    pub feedback: Feedback,
+    /// Whether the coil was known here when it was said; words on unknown coils are kept apart.
+    pub known: bool,
+    /// How it came.
+    #[serde(default)]
+    pub source: Source,
+    /// Said by somebody who is not among the operators: kept apart, and about nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quarantined: bool,
+    /// The word that this one takes back; its label is then that word's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdraws: Option<String>,
+}
+
+/// How a word came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Over the plant's broker.
+    #[default]
+    Mqtt,
+    /// By the operators' page, or its REST interface.
+    Page,
+}
+
+/// A word on a decision, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Word {
+    /// Its name.
+    pub disposition_id: String,
+    /// What was said; `null` takes an earlier word back.
+    pub label: Option<Label>,
+    /// By whom.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Anything else.
+    pub remark: Option<String>,
+    /// How it came.
+    pub source: Source,
+    /// The word that it corrects or takes back.
+    pub supersedes: Option<String>,
+    /// Whether it was taken back.
+    pub withdrawn: bool,
+}
+
+/// Words on one decision, in the order in which they were heard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words(Vec<Word>);
+
+impl Words {
+    /// Reads what the archive keeps of them.
+    pub fn read(kept: &[archive::Feedback]) -> serde_json::Result<Self> {
+        let mut words = Self::default();
+        for word in kept {
+            words.hear(&word.key, serde_json::from_slice(&word.json)?);
+        }
+        Ok(words)
+    }
+
+    /// Takes in the next word.
+    pub fn hear(&mut self, key: &str, record: FeedbackRecord) {
+        let FeedbackRecord { feedback, source, withdraws, quarantined, .. } = record;
+        if quarantined || self.0.iter().any(|word| word.disposition_id == key) {
+            return;
+        }
+        let Feedback { label, operator, at, remark, .. } = feedback;
+        let mut word = Word {
+            disposition_id: key.to_owned(),
+            label: withdraws.is_none().then_some(label),
+            by: operator,
+            at,
+            remark,
+            source,
+            supersedes: withdraws.clone(),
+            withdrawn: false,
+        };
+        if let Some(taken_back) = withdraws {
+            for earlier in self.0.iter_mut().filter(|earlier| earlier.disposition_id == taken_back) {
+                earlier.withdrawn = true;
+            }
+        } else {
+            let before = self.standing_until(Some(at));
+            word.supersedes =
+                before.filter(|before| before.label != word.label).map(|w| w.disposition_id.clone());
+        }
+        self.0.push(word);
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Word] {
+        &self.0
+    }
+
+    /// The word that stands: the latest that was not taken back. Of two of the same moment, the one heard later.
+    pub fn standing(&self) -> Option<&Word> {
+        self.standing_until(None)
+    }
+
+    /// The label that stands.
+    pub fn label(&self) -> Option<Label> {
+        self.standing().and_then(|word| word.label)
+    }
+
+    fn standing_until(&self, until: Option<Timestamp>) -> Option<&Word> {
+        let stands = |word: &&Word| word.label.is_some() && !word.withdrawn;
+        let early = |word: &&Word| until.is_none_or(|until| word.at <= until);
+        self.0.iter().filter(stands).filter(early).max_by_key(|word| word.at)
+    }
+
+    /// The words as they were when this one had been heard, itself the last.
+    pub fn up_to(&self, id: &str) -> Option<Self> {
+        let at = self.0.iter().position(|word| word.disposition_id == id)?;
+        let mut then = self.0[..=at].to_vec();
+        for i in 0..then.len() {
+            let taken_back =
+                |w: &Word| w.label.is_none() && w.supersedes.as_ref() == Some(&then[i].disposition_id);
+            then[i].withdrawn = then.iter().any(taken_back);
+        }
+        Some(Self(then))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coilsight_models::coil::CoilId;
+
+    fn said(label: Label, by: &str, at: i64) -> FeedbackRecord {
+        let feedback = Feedback {
+            coil_id: CoilId::new("C1").unwrap(),
+            label,
+            operator: by.into(),
+            at: Timestamp::from_second(at).unwrap(),
+            remark: None,
+        };
+        FeedbackRecord { feedback, known: true, source: Source::Page, quarantined: false, withdraws: None }
+    }
+
+    #[test]
+    fn a_word_that_is_taken_back_leaves_what_stood_before() {
+        let mut words = Words::default();
+        words.hear("a", said(Label::Ok, "Ada", 10));
+        words.hear("b", said(Label::Nok, "Ben", 20));
+        assert_eq!(words.standing().unwrap().disposition_id, "b");
+        assert_eq!(words.all()[1].supersedes.as_deref(), Some("a"));
+        words.hear("c", FeedbackRecord { withdraws: Some("b".into()), ..said(Label::Nok, "Ben", 25) });
+        assert_eq!(words.label(), Some(Label::Ok));
+        assert!(words.all()[1].withdrawn);
+        assert_eq!(words.up_to("b").unwrap().label(), Some(Label::Nok), "as it was then");
+        words.hear("d", FeedbackRecord { withdraws: Some("a".into()), ..said(Label::Ok, "Ada", 30) });
+        assert_eq!(words.label(), None);
+        // A word after all were taken back corrects nothing.
+        words.hear("e", said(Label::Nok, "Ben", 40));
+        assert_eq!(words.all()[4].supersedes, None);
+    }
+
+    #[test]
+    fn a_word_said_earlier_and_heard_later_does_not_stand() {
+        let mut words = Words::default();
+        words.hear("a", said(Label::Ok, "Ada", 20));
+        words.hear("b", said(Label::Nok, "Ben", 10));
+        assert_eq!(words.label(), Some(Label::Ok));
+        assert_eq!(words.all()[1].supersedes, None);
+        words.hear("c", said(Label::Nok, "Ben", 20));
+        assert_eq!(words.standing().unwrap().disposition_id, "c", "of the same moment, the one heard later");
+    }
+
+    #[test]
+    fn strangers_and_repetitions_say_nothing() {
+        let mut words = Words::default();
+        words.hear("a", said(Label::Ok, "Ada", 20));
+        words.hear("a", said(Label::Nok, "Ada", 30));
+        words.hear("b", FeedbackRecord { quarantined: true, ..said(Label::Nok, "nobody", 40) });
+        assert_eq!(words.all().len(), 1);
+        assert_eq!(words.label(), Some(Label::Ok));
+    }
+
+    #[test]
+    fn what_older_versions_kept_is_read() {
+        let old =
+            br#"{"coil_id":"C1","label":"OK","operator":"Ada","at":"2026-01-05T07:00:00Z","known":true}"#;
+        let record: FeedbackRecord = serde_json::from_slice(old).unwrap();
+        assert_eq!(record.source, Source::Mqtt);
+        assert!(!record.quarantined);
+    }
+}
