@@ -12,6 +12,7 @@ pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod doctor;
+pub mod drift;
 pub mod line;
 pub mod log;
 pub mod manage;
