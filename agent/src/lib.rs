@@ -21,6 +21,7 @@ pub mod receive;
 pub mod recording;
 pub mod replay;
 pub mod say;
+pub mod score;
 pub mod show;
 pub mod slots;
 pub mod station;
