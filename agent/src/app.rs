@@ -2,20 +2,24 @@
 //! stop. Any part that ends ends the whole; systemd starts it again.
 
 mod models;
+mod page;
 mod worker;
 
 use crate::archive::{Archive, RealDisk, Recovery};
 use crate::broker::{Command, Event, Role, Session};
 use crate::config::Settings;
 use crate::line::{Judge, Line};
+use crate::operators::Operators;
 use crate::slots::{self, Provisioned, Site, Slots};
 use crate::station::{Sessions, Station, last_will};
 use crate::update::Update;
+use crate::web::Board;
 use crate::{manage, systemd, trust};
 use anyhow::Context;
 use coilsight_models::bundle::Limits;
 use coilsight_models::message::{Kind, Topics, model};
 use jiff::Timestamp;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +40,7 @@ const EARLIEST: i64 = 1_750_000_000;
 pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let station = open(settings)?;
-    runtime.block_on(async { serve(settings, station, told_to_stop()?).await })
+    runtime.block_on(async { serve(settings, station, |_| (), told_to_stop()?).await })
 }
 
 /// Opens the archive, the slots, and the line over both.
@@ -174,10 +178,11 @@ pub fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Works on the settings' broker until `told_to_stop` comes to pass, or until it cannot go on.
+/// Works on the settings' broker, says `told_where` the page is, until `told_to_stop` comes to pass, or until it cannot go on.
 pub async fn serve(
     settings: &Settings,
     mut station: Station,
+    told_where: impl FnOnce(Option<SocketAddr>),
     told_to_stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     tokio::pin!(told_to_stop);
@@ -210,6 +215,11 @@ pub async fn serve(
         let started = reception.start(&tokio::runtime::Handle::current());
         started.inspect_err(|error| update.cannot_receive(&crate::say::chain(error))).ok()
     });
+    let board = Arc::<Board>::default();
+    let operators = Arc::new(Operators::of(settings.web.operators.clone()));
+    station.believe(Arc::clone(&operators));
+    let mut page = page::Page::start(settings, station.line().archive(), &operators, &board)?;
+    told_where(page.at());
     let proofs = Arc::new(AtomicU64::new(0));
     let summary = Arc::new(Mutex::new(String::from("starting")));
     let worker = worker::Worker {
@@ -220,6 +230,7 @@ pub async fn serve(
         stopping: Arc::clone(&stopping),
         proofs: Arc::clone(&proofs),
         summary: Arc::clone(&summary),
+        board,
         prove_every: systemd::watchdog().map_or(Duration::from_secs(30), |every| every / 4),
     };
     let handle = tokio::runtime::Handle::current();
@@ -251,6 +262,7 @@ pub async fn serve(
     if let Some(models) = models {
         models.stop().await;
     }
+    page.stop();
     match done {
         Ok(done) => done.context("the line cannot go on"),
         Err(_) => anyhow::bail!("the line's thread died: please report this"),

@@ -15,7 +15,7 @@ pub use coil::{Coil, Vote};
 pub use list::{Counts, Page, Query, Queue};
 pub use similar::{Signature, Similar};
 
-use crate::archive::{Decision, Feedback, Followed};
+use crate::archive::{self, Archive, Decision, Feedback, Followed, Mark};
 use crate::words::FeedbackRecord;
 use coilsight_models::message::assessment::Assessment;
 use coilsight_models::verdict::Verdict;
@@ -47,9 +47,19 @@ pub struct Book {
     quarantined: u64,
     /// Grows with everything that is taken in.
     revision: u64,
+    /// How far the archive's log is read.
+    mark: Mark,
 }
 
 impl Book {
+    /// Takes in what the archive has stored since the last time, at most about `bytes` of it; says whether there may
+    /// be more.
+    pub fn catch_up(&mut self, archive: &Archive, bytes: u64) -> archive::Result<bool> {
+        let followed = archive.follow(&mut self.mark, bytes)?;
+        followed.iter().for_each(|one| self.take(one));
+        Ok(!followed.is_empty())
+    }
+
     /// Takes in what was stored next. What cannot be read is left out: it can be asked for in the archive.
     pub fn take(&mut self, one: &Followed) {
         match one {

@@ -6,6 +6,7 @@ use crate::broker::Broker;
 use crate::broker::config::BadBroker;
 use crate::line;
 use crate::update::Rules;
+use crate::web;
 use coilsight_models::bundle::KEY_FOLDER;
 use config::{Environment, FileFormat, Value, ValueKind};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub update: Rules,
     /// What is kept.
     pub archive: Room,
+    /// The page, its REST interface, and who may write there.
+    pub web: web::Config,
 }
 
 /// Whose bundles are believed, and the first set.
@@ -74,6 +77,7 @@ impl Default for Settings {
             bundle: Bundle::default(),
             update: Rules::default(),
             archive: Room::default(),
+            web: web::Config::default(),
         }
     }
 }
@@ -247,6 +251,7 @@ impl Settings {
             (self.update.probation_coils <= MAX_SHADOW, "update.probation_coils", "must be at most 10000"),
             ((1..=4096).contains(&self.update.max_mib), "update.max_mib", "must be 1 to 4096"),
             (self.update.max_hours >= 1, "update.max_hours", "must be at least 1"),
+            ((1..=168).contains(&self.web.shift_hours), "web.shift_hours", "must be 1 to 168"),
             (self.archive.cap_mib <= MAX_MIB, "archive.cap_mib", "must be at most 1048576 (a tebibyte)"),
             (self.archive.cache_mib <= MAX_MIB, "archive.cache_mib", "must be at most 1048576 (a tebibyte)"),
         ] {

@@ -13,6 +13,7 @@ mod screen;
 
 use crate::config::Settings;
 use crate::line::{BundleJudge, Config, Judge};
+use crate::operators::Roster;
 use crate::{app, trust};
 use anyhow::Context;
 use coilsight_models::bundle::{Limits, TrustedKeys, Verified};
@@ -33,6 +34,8 @@ const RECORDING: &[u8] = include_bytes!("../demo/demo.jsonl");
 const BUNDLE: &[u8] = include_bytes!("../demo/demo.coilbundle");
 /// What the log says unless `RUST_LOG` is set. The demo's broker calls every good-bye an error.
 pub const LOG: &str = "warn,rumqttd=off";
+/// What to log in with at the demo's page.
+const CODE: &str = "2580";
 /// Nothing is heard for so long only if something is broken.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -75,7 +78,8 @@ async fn shift(speed: Option<f64>) -> anyhow::Result<()> {
     let mut ear = Ear::listen(broker, "terminal", &topics.full("#")).await?;
 
     let (over, is_over) = oneshot::channel::<()>();
-    let agent = app::serve(&settings, station, async {
+    operators(&plan, &settings.web.operators)?;
+    let agent = app::serve(&settings, station, Screen::page, async {
         tokio::select! {
             _ = is_over => {}
             () = told_to_stop => {}
@@ -86,9 +90,16 @@ async fn shift(speed: Option<f64>) -> anyhow::Result<()> {
         stopped = &mut agent => return stopped.and_then(|()| Ok(screen.table()?)),
         played = play(&plan, broker, speed, &mut ear, &mut screen) => played,
     };
+    let ended = speed.is_some() && played.is_ok();
+    if ended {
+        screen.stays()?;
+        agent.as_mut().await?;
+    }
     // The agent takes its leave in any case: it holds the folder.
     drop(over);
-    agent.await?;
+    if !ended {
+        agent.await?;
+    }
     played?;
     while screen.is_online() {
         screen.hear(&patiently(ear.next()).await?)?;
@@ -148,6 +159,16 @@ fn judge() -> anyhow::Result<Box<dyn Judge>> {
     Ok(Box::new(BundleJudge::open(&bundle)?))
 }
 
+/// Those who say something in the recording, and whoever looks at the page.
+fn operators(plan: &Plan, file: &Path) -> anyhow::Result<()> {
+    let mut roster = Roster::default();
+    roster.add("You", CODE)?;
+    for (n, name) in plan.operators.iter().enumerate() {
+        roster.add(name, &format!("recorded-{n}"))?;
+    }
+    Ok(roster.save(file)?)
+}
+
 /// The agent's settings: the plant's defaults, with rules in seconds made as much shorter as the line is faster.
 fn settings(broker: SocketAddr, state: &Path, speed: Option<f64>) -> Settings {
     let mut settings = Settings { state: state.to_owned(), ..Settings::default() };
@@ -161,6 +182,11 @@ fn settings(broker: SocketAddr, state: &Path, speed: Option<f64>) -> Settings {
     // Somebody may stop the terminal for a while.
     settings.broker.keep_alive_s = 600;
     settings.broker.client_id = "coilsight-demo".into();
+    settings.web.operators = state.join("operators.json");
+    settings.web.listen.set_port(0);
+    settings.web.demo = true;
+    // A short shift: some coils to look at even so.
+    settings.line.review_share = 0.2;
     settings
 }
 

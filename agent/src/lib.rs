@@ -28,4 +28,6 @@ pub mod station;
 pub mod systemd;
 pub mod trust;
 pub mod update;
+pub mod watch;
+pub mod web;
 pub mod words;

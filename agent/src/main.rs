@@ -9,7 +9,7 @@ use coilsight_agent::demo;
 use coilsight_agent::line::{BundleJudge, Config, Judge, NotTaken, Publish};
 use coilsight_agent::slots::{Entry, Event};
 use coilsight_agent::update::Reply;
-use coilsight_agent::{app, doctor, log, manage, replay, show, trust};
+use coilsight_agent::{app, doctor, log, manage, operators, replay, show, trust};
 use coilsight_models::message::assessment::Assessment;
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -65,6 +65,13 @@ enum Command {
     /// Model bundles.
     #[command(subcommand)]
     Bundle(BundleCommand),
+    /// Who may say what a coil is: on the page, by a code or a badge, and over the broker, by name.
+    Operator {
+        #[command(subcommand)]
+        command: operators::command::Command,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
 }
 
 #[derive(Args)]
@@ -223,6 +230,10 @@ fn main() -> ExitCode {
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => run_replay(&args),
+        Command::Operator { command, config } => Loaded::read(&config.config)
+            .map_err(Into::into)
+            .and_then(|loaded| operators::command::run(&loaded.settings, &command))
+            .map(|said| println!("{said}")),
         Command::Bundle(BundleCommand::Verify { bundle, trust, line, json }) => {
             verify(&bundle, &trust, &line, json)
         }

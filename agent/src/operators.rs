@@ -4,9 +4,11 @@
 //! (`coilsight-agent operator`). Codes are short, so what protects them is that they cannot be tried fast
 //! ([`crate::web`]) and that the file is not for everybody's eyes; Argon2id makes trying a stolen file slow.
 
+pub mod command;
 mod roster;
 
 pub use roster::{Roster, RosterFault, fresh_code};
+pub(crate) use roster::{hex, random};
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};

@@ -20,13 +20,15 @@ pub use tell::last_will;
 
 use crate::broker::{Delivery, Event, Publication, Role};
 use crate::line::{self, Line, Now};
+use crate::operators::Operators;
 use crate::update::Update;
 use coilsight_models::message::notification::Subject;
-use coilsight_models::message::status::{State, Trouble};
+use coilsight_models::message::status::{State, Status, Trouble};
 use health::Health;
 use inlet::Inlet;
 use jiff::Timestamp;
 use outbox::Outbox;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Deliveries taken before they are made durable together.
@@ -222,6 +224,21 @@ impl Station {
         }
     }
 
+    /// Takes in what others have found: all troubles of a kind.
+    pub fn hold(&mut self, kind: &str, troubles: Vec<Trouble>) {
+        self.health.hold(kind, troubles);
+    }
+
+    /// The status as it would be published now, and whether there is a broker to publish it to.
+    pub fn shown(&self) -> line::Result<(Status, bool)> {
+        Ok((self.status(State::Online)?, self.rows.up.is_some()))
+    }
+
+    /// Whose words over the broker count.
+    pub fn believe(&mut self, operators: Arc<Operators>) {
+        self.line.believe(operators);
+    }
+
     /// How it goes, in a line of text.
     pub fn summary(&self) -> String {
         let broker = if self.rows.up.is_some() { "connected" } else { "no broker" };
@@ -395,6 +412,9 @@ impl Station {
     /// Looks after what may go wrong slowly.
     fn watch(&mut self) {
         self.health.look(&self.line, self.now, self.clock.elapsed(), self.wall);
+        if self.line.quarantined() > 0 {
+            self.health.hold("words", vec![notices::strangers()]);
+        }
     }
 
     fn publish(&mut self, acts: &mut Vec<Act>) -> line::Result<()> {

@@ -3,6 +3,7 @@
 use crate::broker::{Command, Event, Role};
 use crate::line;
 use crate::station::{Act, Station, Time};
+use crate::web::Board;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,6 +31,8 @@ pub(super) struct Worker {
     /// What a person sees first of how it goes.
     pub summary: Arc<Mutex<String>>,
     pub prove_every: Duration,
+    /// What the page shows, and what the watch tells.
+    pub board: Arc<Board>,
 }
 
 impl Worker {
@@ -51,8 +54,13 @@ impl Worker {
                 proved = Instant::now();
                 self.proofs.fetch_add(1, Ordering::Relaxed);
             }
+            for (kind, troubles) in self.board.told() {
+                self.station.hold(kind, troubles);
+            }
             if told.elapsed() >= TELL_EVERY {
                 told = Instant::now();
+                let (status, connected) = self.station.shown()?;
+                self.board.show(status, connected);
                 *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = self.station.summary();
             }
         }

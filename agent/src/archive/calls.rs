@@ -158,6 +158,11 @@ impl Archive {
         self.call(|store| store.feedback(key, about.unwrap_or_default(), json))
     }
 
+    /// A piece of feedback by its key.
+    pub fn word(&self, key: &str) -> Result<Option<Feedback>> {
+        self.call(|store| Ok(store.find_feedback(key)?.map(|(_, feedback)| feedback)))
+    }
+
     /// Feedback that is about a decision, in the order in which it came.
     pub fn feedback_on(&self, decision_id: &str) -> Result<Vec<Feedback>> {
         self.call(|store| {

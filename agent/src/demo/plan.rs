@@ -40,6 +40,8 @@ pub struct Plan {
     pub passes: usize,
     /// Inspectors' words: each gets a disposition.
     pub words: usize,
+    /// Who says them.
+    pub operators: BTreeSet<String>,
 }
 
 impl Plan {
@@ -66,6 +68,7 @@ impl Plan {
                 }
                 Some(Inbound::Feedback(word)) => {
                     plan.words += 1;
+                    plan.operators.insert(word.operator);
                     Some(word.coil_id)
                 }
                 _ => None,

@@ -83,6 +83,23 @@ impl Screen {
         ))
     }
 
+    /// Where the page is.
+    pub fn page(at: Option<SocketAddr>) {
+        if let Some(at) = at {
+            // Whoever has closed the terminal does not look for it.
+            let _ = writeln!(
+                io::stdout(),
+                "  page      what operators see: http://{at} (log in with {})\n",
+                super::CODE
+            );
+        }
+    }
+
+    /// The recording is over; the page is still there.
+    pub fn stays(&self) -> io::Result<()> {
+        self.say("\nThe recording is over. The page stays until you press Ctrl-C.")
+    }
+
     /// Whether the agent has said that it is there.
     pub fn is_online(&self) -> bool {
         self.online

@@ -64,6 +64,19 @@ pub(super) fn decided(a: &Assessment) -> Vec<Notification> {
     notices.into_iter().map(notice).collect()
 }
 
+/// Of words of people who are no operators. Without their number, or each would be another trouble.
+pub(super) fn strangers() -> Trouble {
+    Trouble {
+        topic: Subject::Words,
+        text: "words came over the broker of somebody who is not among the operators: they are kept, and count for \
+               nothing"
+            .into(),
+        to_do: "see who it was (/api/v1/quarantine); add those who may judge (`coilsight-agent operator add NAME`) \
+                and have them say it again"
+            .into(),
+    }
+}
+
 /// Of something that is not as it should be.
 pub(super) fn trouble(line: &str, at: Option<Timestamp>, trouble: &Trouble) -> Notification {
     let Trouble { topic, text, to_do } = trouble.clone();

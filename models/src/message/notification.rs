@@ -50,6 +50,14 @@ pub enum Subject {
     Clock,
     /// The broker does not let the agent do what it must.
     Broker,
+    /// The operators' page cannot be served.
+    Page,
+    /// Somebody said something who is not among the operators.
+    Words,
+    /// Models do badly, by what inspectors say.
+    Score,
+    /// Gauges or inputs are not what they were.
+    Drift,
     /// A bundle was refused, given up, took over, went back, or is past its time.
     Model,
 }
