@@ -56,7 +56,9 @@ impl Book {
     /// be more.
     pub fn catch_up(&mut self, archive: &Archive, bytes: u64) -> archive::Result<bool> {
         let followed = archive.follow(&mut self.mark, bytes)?;
-        followed.iter().for_each(|one| self.take(one));
+        for one in &followed {
+            self.take(one);
+        }
         Ok(!followed.is_empty())
     }
 

@@ -5,8 +5,9 @@ use crate::archive;
 use crate::broker::Broker;
 use crate::broker::config::BadBroker;
 use crate::line;
+use crate::score::BadKey;
 use crate::update::Rules;
-use crate::web;
+use crate::{drift, score, web};
 use coilsight_models::bundle::KEY_FOLDER;
 use config::{Environment, FileFormat, Value, ValueKind};
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,10 @@ pub struct Settings {
     pub archive: Room,
     /// The page, its REST interface, and who may write there.
     pub web: web::Config,
+    /// When inspectors' words say that the models do badly.
+    pub score: score::Config,
+    /// When gauges and inputs are no longer what they were.
+    pub drift: drift::Config,
 }
 
 /// Whose bundles are believed, and the first set.
@@ -78,6 +83,8 @@ impl Default for Settings {
             update: Rules::default(),
             archive: Room::default(),
             web: web::Config::default(),
+            score: score::Config::default(),
+            drift: drift::Config::default(),
         }
     }
 }
@@ -217,6 +224,8 @@ fn flatten(key: String, value: &serde_json::Value, given: Option<&Value>, out: &
 impl Settings {
     fn check(&self) -> Result<(), Fault> {
         self.broker.check()?;
+        self.score.check().map_err(|BadKey { key, why }| Fault::Sense { key, why })?;
+        self.drift.check().map_err(|(key, why)| Fault::Sense { key, why })?;
         let share = |x: f64| (0.0..=1.0).contains(&x);
         let coverage = &self.line.coverage;
         let prefix = &self.line.topics.prefix;

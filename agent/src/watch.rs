@@ -1,21 +1,33 @@
 //! The watch: keeps the book up with the archive, and looks at how the models and the gauges do. On a thread of its
 //! own, behind the line: a coil is judged and stored before anything here hears of it.
 
-use crate::archive::{Archive, Matrix};
-use crate::book::{Book, MAX_SIGNATURES, Seq, Signature};
-use coilsight_models::coil::{CoilMatrix, Order};
-use serde_json::{Value, json};
+mod gauges;
+mod scores;
+
+use crate::archive::{Archive, Disk};
+use crate::book::{Book, MAX_SIGNATURES, Seq};
+use crate::score::{Agreement, Scores, Trigger, Window};
+use crate::web::{Board, Rejudging};
+use crate::{drift, score};
+use coilsight_models::message::status::Trouble;
+use gauges::Gauges;
+use jiff::Timestamp;
+use scores::Alarms;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Without a word from anybody, the archive is looked at so often.
 const TICK: Duration = Duration::from_millis(250);
 /// What is read of the log at once, bytes: lists wait no longer than that takes.
 const AT_ONCE: u64 = 256 << 10;
+/// Scores and drift are told so often at most: both take tens of milliseconds.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 
-/// What the watch has found.
+/// What the watch has found, for the page.
 #[derive(Debug, Default)]
 pub struct Findings {
     built: AtomicBool,
@@ -24,8 +36,8 @@ pub struct Findings {
 
 #[derive(Debug, Default)]
 struct Shown {
-    drift: Option<Value>,
-    triggers: Vec<Value>,
+    drift: Option<drift::Report>,
+    triggers: Vec<Trigger>,
 }
 
 impl Findings {
@@ -34,25 +46,50 @@ impl Findings {
         self.built.load(Ordering::Acquire)
     }
 
-    /// How the models do, over a window: `all`, `200c` (coils), `30d` (days).
-    pub fn scores(&self, _book: &Book, _window: &str) -> Option<Value> {
-        None
+    /// How the models do, over a window of the book.
+    pub fn scores(book: &Book, window: Window, now: Timestamp) -> Scores {
+        scores::scores(book, window, now)
     }
 
-    /// How far inspectors agree, with themselves and with the models.
-    pub fn agreement(&self, _session: &crate::web::Rejudging, _book: &Book) -> Option<Value> {
-        None
+    /// How far inspectors agree, with themselves and with the models; `None` without an answer.
+    pub fn agreement(session: &Rejudging, book: &Book) -> Option<Agreement> {
+        scores::agreement(session, book)
     }
 
     /// When the models were found to do badly, latest first.
-    pub fn triggers(&self) -> Vec<Value> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).triggers.clone()
+    pub fn triggers(&self) -> Vec<Trigger> {
+        self.shown().triggers.clone()
     }
 
-    /// How gauges and inputs have changed.
-    pub fn drift(&self) -> Value {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).drift.clone().unwrap_or_else(|| json!(null))
+    /// How gauges and inputs have changed; `None` before the first coil.
+    pub fn drift(&self) -> Option<drift::Report> {
+        self.shown().drift.clone()
     }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the watch works with.
+#[derive(Debug)]
+pub struct Parts {
+    /// The truth.
+    pub archive: Arc<Archive>,
+    /// To be kept up with it.
+    pub book: Arc<RwLock<Book>>,
+    /// Where what is found is shown.
+    pub findings: Arc<Findings>,
+    /// Where what a person must act on is told.
+    pub board: Arc<Board>,
+    /// Told of every change of the book.
+    pub changed: watch::Sender<u64>,
+    /// Where firings of the triggers are kept, by itself.
+    pub disk: Arc<dyn Disk>,
+    /// When models do badly.
+    pub score: score::Config,
+    /// When gauges do.
+    pub drift: drift::Config,
 }
 
 /// The watch's thread.
@@ -63,15 +100,22 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins; `changed` is told of every change of the book.
-    pub fn start(
-        archive: Arc<Archive>,
-        book: Arc<RwLock<Book>>,
-        findings: Arc<Findings>,
-        changed: watch::Sender<u64>,
-    ) -> std::io::Result<Self> {
+    /// Begins.
+    pub fn start(parts: Parts) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
-        let round = Round { archive, book, findings, changed, signed: None, stopping: Arc::clone(&stopping) };
+        let alarms = Alarms::open(parts.score, &parts.disk).map_err(io::Error::other)?;
+        let gauges = Gauges::new(parts.drift.clone());
+        let round = Round {
+            parts,
+            alarms,
+            gauges,
+            to_look_at: VecDeque::new(),
+            looked: None,
+            troubles: BTreeMap::new(),
+            stale: true,
+            told: None,
+            stopping: Arc::clone(&stopping),
+        };
         let thread = std::thread::Builder::new().name("watch".into()).spawn(move || round.run())?;
         Ok(Self { thread: Some(thread), stopping })
     }
@@ -93,23 +137,35 @@ impl Drop for Watch {
 }
 
 struct Round {
-    archive: Arc<Archive>,
-    book: Arc<RwLock<Book>>,
-    findings: Arc<Findings>,
-    changed: watch::Sender<u64>,
-    /// Coils before this place have been looked at.
-    signed: Option<Seq>,
+    parts: Parts,
+    alarms: Alarms,
+    gauges: Gauges,
+    /// Places still to be looked at, in their order.
+    to_look_at: VecDeque<Seq>,
+    /// Coils before this place are looked at, or to be.
+    looked: Option<Seq>,
+    /// What was told and is not over.
+    troubles: BTreeMap<String, Trouble>,
+    /// Whether something came since scores and drift were told.
+    stale: bool,
+    told: Option<Instant>,
     stopping: Arc<AtomicBool>,
 }
 
 impl Round {
     fn run(mut self) {
+        self.parts.findings.shown().triggers = self.alarms.all();
         while !self.stopping.load(Ordering::Relaxed) {
             if !self.read_on() {
                 continue;
             }
-            self.findings.built.store(true, Ordering::Release);
-            if !self.look() {
+            self.parts.findings.built.store(true, Ordering::Release);
+            self.find_new();
+            let looked = self.look();
+            if self.stale && !looked && self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                self.tell();
+            }
+            if !looked {
                 std::thread::park_timeout(TICK);
             }
         }
@@ -117,8 +173,9 @@ impl Round {
 
     /// Reads the archive on; whether the book is up with it.
     fn read_on(&mut self) -> bool {
-        let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
-        let up = match book.catch_up(&self.archive, AT_ONCE) {
+        let mut book = self.parts.book.write().unwrap_or_else(PoisonError::into_inner);
+        let before = book.revision();
+        let up = match book.catch_up(&self.parts.archive, AT_ONCE) {
             Ok(more) => !more,
             Err(error) => {
                 tracing::warn!(error = crate::say::chain(&error), "part of the archive is missing in lists");
@@ -127,27 +184,73 @@ impl Round {
         };
         let revision = book.revision();
         drop(book);
-        self.changed.send_if_modified(|last| std::mem::replace(last, revision) != revision);
+        self.stale |= revision != before;
+        self.parts.changed.send_if_modified(|last| std::mem::replace(last, revision) != revision);
         up
     }
 
-    /// Looks at the next coil that has not been looked at; whether there was one.
-    fn look(&mut self) -> bool {
-        let book = self.book.read().unwrap_or_else(PoisonError::into_inner);
+    /// Notes which coils are to be looked at: at the start what brings the watch over drift up to date and the newest,
+    /// then every new one.
+    fn find_new(&mut self) {
+        let book = self.parts.book.read().unwrap_or_else(PoisonError::into_inner);
         let span = book.span();
-        let at = self.signed.unwrap_or(0).max(span.end.saturating_sub(MAX_SIGNATURES as Seq)).max(span.start);
-        let Some(coil) = book.get(at) else { return false };
-        let id = coil.decision_id.clone();
-        let order = match (coil.nominal_g_m2, coil.class, coil.width_mm) {
-            (Some(nominal), Some(class), Some(width)) => Order::new(nominal.into(), class, width.into()).ok(),
-            _ => None,
-        };
-        drop(book);
-        self.signed = Some(at + 1);
-        let Ok(Matrix::Kept(bytes)) = self.archive.matrix(&id) else { return true };
-        let Ok(matrix) = CoilMatrix::from_bytes(&bytes) else { return true };
-        let signature = Signature::of(&matrix, order.as_ref());
-        self.book.write().unwrap_or_else(PoisonError::into_inner).sign(&id, signature);
+        if let Some(looked) = self.looked {
+            self.to_look_at.extend(looked.max(span.start)..span.end);
+        } else {
+            let newest = span.end.saturating_sub(MAX_SIGNATURES as Seq).max(span.start)..span.end;
+            let mut places = self.gauges.places(&book);
+            places.extend(newest);
+            places.sort_unstable();
+            places.dedup();
+            self.to_look_at = places.into();
+        }
+        self.stale |= self.looked != Some(span.end);
+        self.looked = Some(span.end);
+    }
+
+    /// Looks at the next coil; whether there was one.
+    fn look(&mut self) -> bool {
+        let Some(at) = self.to_look_at.pop_front() else { return false };
+        let coil = self.parts.book.read().unwrap_or_else(PoisonError::into_inner).get(at).cloned();
+        let looked =
+            coil.and_then(|coil| Some((gauges::look(&coil, &self.parts.archive)?, coil.decision_id)));
+        let Some((looked, id)) = looked else { return true };
+        let signature = looked.signature.clone();
+        self.gauges.take(looked);
+        self.parts.book.write().unwrap_or_else(PoisonError::into_inner).sign(&id, signature);
         true
+    }
+
+    /// Asks the rules, and tells what is new and what is over.
+    fn tell(&mut self) {
+        (self.stale, self.told) = (false, Some(Instant::now()));
+        let now = Timestamp::now();
+        let mut troubles = BTreeMap::new();
+        {
+            let book = self.parts.book.read().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = self.alarms.ask(&book, now) {
+                tracing::warn!(
+                    error = crate::say::chain(&error),
+                    "a trigger could not be kept, and fires again"
+                );
+            }
+            if let Some(newest) = book.coils().next_back() {
+                troubles.extend(self.alarms.troubles(&newest.set));
+            }
+        }
+        let report = self.gauges.report();
+        if let Some(report) = &report {
+            troubles.extend(self.gauges.troubles(report));
+        }
+        *self.parts.findings.shown() = Shown { drift: report, triggers: self.alarms.all() };
+        for over in self.troubles.keys().filter(|key| !troubles.contains_key(*key)) {
+            self.parts.board.tell(over, Vec::new());
+        }
+        for (key, trouble) in &troubles {
+            if self.troubles.get(key) != Some(trouble) {
+                self.parts.board.tell(key, vec![trouble.clone()]);
+            }
+        }
+        self.troubles = troubles;
     }
 }

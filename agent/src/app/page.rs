@@ -4,7 +4,7 @@ use crate::archive::{Archive, RealDisk};
 use crate::book::Book;
 use crate::config::Settings;
 use crate::operators::Operators;
-use crate::watch::{Findings, Watch};
+use crate::watch::{Findings, Parts, Watch};
 use crate::web::{self, Board, Desk, Rejudge, Server};
 use coilsight_models::message::notification::Subject;
 use coilsight_models::message::status::Trouble;
@@ -30,7 +30,16 @@ impl Page {
         let book = Arc::new(RwLock::new(Book::default()));
         let findings = Arc::new(Findings::default());
         let (changed, changes) = watch::channel(0);
-        let watch = Watch::start(Arc::clone(archive), Arc::clone(&book), Arc::clone(&findings), changed)?;
+        let watch = Watch::start(Parts {
+            archive: Arc::clone(archive),
+            book: Arc::clone(&book),
+            findings: Arc::clone(&findings),
+            board: Arc::clone(board),
+            changed,
+            disk: Arc::new(RealDisk::new(settings.state.join("watch"))?),
+            score: settings.score,
+            drift: settings.drift.clone(),
+        })?;
         let serve = || -> anyhow::Result<Server> {
             let listener = web::bind(&settings.web)?;
             let disk: Arc<dyn crate::archive::Disk> =

@@ -55,7 +55,7 @@ impl Worker {
                 self.proofs.fetch_add(1, Ordering::Relaxed);
             }
             for (kind, troubles) in self.board.told() {
-                self.station.hold(kind, troubles);
+                self.station.hold(&kind, troubles);
             }
             if told.elapsed() >= TELL_EVERY {
                 told = Instant::now();

@@ -15,7 +15,7 @@ pub(super) struct Fault {
     pub message: String,
     pub to_do: String,
     /// What the page needs to go on, beside the error.
-    pub more: Option<(&'static str, serde_json::Value)>,
+    pub more: Option<Box<(&'static str, serde_json::Value)>>,
     /// When to try again, s.
     pub after_s: Option<u64>,
 }
@@ -53,7 +53,7 @@ impl IntoResponse for Fault {
         let mut body = json!({
             "error": { "code": self.code, "message": self.message, "to_do": self.to_do }
         });
-        if let Some((key, value)) = self.more {
+        if let Some((key, value)) = self.more.map(|more| *more) {
             body[key] = value;
         }
         let mut response = (self.status, Json(body)).into_response();

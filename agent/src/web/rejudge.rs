@@ -11,6 +11,7 @@ use super::words::blocking;
 use crate::archive::{self, Disk, Ledger};
 use crate::book::MAX_SIGNATURES;
 use crate::line::short_hex;
+use crate::watch::Findings;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -152,7 +153,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>) -> Json<Value> {
         .into_iter()
         .map(|name| json!({ "name": name, "done": [session.answered(name, 1), session.answered(name, 2)] }))
         .collect();
-    let agreement = desk.findings.agreement(session, &desk.book());
+    let agreement = Findings::agreement(session, &desk.book());
     Json(json!({
         "session": {
             "id": session.id,

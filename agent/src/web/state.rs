@@ -3,13 +3,17 @@
 use super::Desk;
 use super::fault::Fault;
 use super::words::blocking;
+use crate::drift::Report;
+use crate::score::{BadWindow, Scores, Window};
 use crate::slots::{Entry, Event};
+use crate::watch::Findings;
 use crate::{manage, show};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Json, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use coilsight_models::message::status::{Status, Trouble};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -19,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub struct Board {
     shown: Mutex<Shown>,
-    told: Mutex<BTreeMap<&'static str, Vec<Trouble>>>,
+    told: Mutex<BTreeMap<String, Vec<Trouble>>>,
 }
 
 #[derive(Debug, Default)]
@@ -36,12 +40,12 @@ impl Board {
     }
 
     /// What others have found that a person must act on: all of a kind, none of which says that it is over.
-    pub fn tell(&self, kind: &'static str, troubles: Vec<Trouble>) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, troubles);
+    pub fn tell(&self, kind: &str, troubles: Vec<Trouble>) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.to_owned(), troubles);
     }
 
     /// What was told since the last call, for the line's thread.
-    pub fn told(&self) -> BTreeMap<&'static str, Vec<Trouble>> {
+    pub fn told(&self) -> BTreeMap<String, Vec<Trouble>> {
         std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -108,22 +112,22 @@ pub(super) struct ScoresAsked {
 pub(super) async fn scores(
     State(desk): State<Arc<Desk>>,
     asked: Result<Query<ScoresAsked>, QueryRejection>,
-) -> Result<Json<Value>, Fault> {
+) -> Result<Json<Scores>, Fault> {
     let Query(asked) = asked?;
-    blocking(move || {
-        let window = asked.window.unwrap_or_else(|| "all".into());
-        desk.findings.scores(&desk.book(), &window).map(Json).ok_or_else(|| {
-            Fault::bad(format!("{window:?} is no window"), "ask for all, the last 200c (coils) or 30d (days)")
-        })
-    })
-    .await
+    let window: Window = asked
+        .window
+        .as_deref()
+        .unwrap_or("all")
+        .parse()
+        .map_err(|bad: BadWindow| Fault::bad(bad.to_string(), "see /api/v1/openapi.json"))?;
+    blocking(move || Ok(Json(Findings::scores(&desk.book(), window, Timestamp::now())))).await
 }
 
 pub(super) async fn triggers(State(desk): State<Arc<Desk>>) -> Json<Value> {
     Json(json!({ "triggers": desk.findings.triggers() }))
 }
 
-pub(super) async fn drift(State(desk): State<Arc<Desk>>) -> Json<Value> {
+pub(super) async fn drift(State(desk): State<Arc<Desk>>) -> Json<Option<Report>> {
     Json(desk.findings.drift())
 }
 

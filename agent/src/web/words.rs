@@ -48,7 +48,7 @@ pub(super) async fn say(
         let stands = words.standing();
         if stands.map(|word| &word.disposition_id) != said.standing.as_ref() {
             return Err(Fault {
-                more: Some(("standing", json!(stands))),
+                more: Some(Box::new(("standing", json!(stands)))),
                 ..Fault::new(
                     StatusCode::CONFLICT,
                     "conflict",
