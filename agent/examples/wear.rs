@@ -35,7 +35,7 @@ fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/golden");
     let keys = trust::keys(&[golden.join("release.pub")], None)?;
-    let judge = BundleJudge::open(&trust::bundle(&golden.join("pair.coilbundle"), &keys, "gl2")?)?;
+    let judge = BundleJudge::open(&trust::bundle(&golden.join("pair.coilbundle"), &keys, None, "gl2")?)?;
     let disk = Counting::new(folder.path(), true)?;
     let counts = Arc::clone(&disk.counts);
     let views = folder.path().join("views");

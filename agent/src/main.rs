@@ -94,6 +94,9 @@ struct ReplayArgs {
     /// temporary folder.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// The plant whose line it is; without it, a bundle for any one plant will do.
+    #[arg(long)]
+    plant: Option<String>,
     /// The line's id in decisions and in the bundle's list of lines.
     #[arg(long, default_value = "gl2")]
     line: String,
@@ -125,6 +128,9 @@ enum BundleCommand {
         bundle: PathBuf,
         #[command(flatten)]
         trust: TrustArgs,
+        /// The plant it would be used in; without it, which plant it is for is not looked at.
+        #[arg(long)]
+        plant: Option<String>,
         /// The line it would judge.
         #[arg(long, default_value = "gl2")]
         line: String,
@@ -234,8 +240,8 @@ fn main() -> ExitCode {
             .map_err(Into::into)
             .and_then(|loaded| operators::command::run(&loaded.settings, &command))
             .map(|said| println!("{said}")),
-        Command::Bundle(BundleCommand::Verify { bundle, trust, line, json }) => {
-            verify(&bundle, &trust, &line, json)
+        Command::Bundle(BundleCommand::Verify { bundle, trust, plant, line, json }) => {
+            verify(&bundle, &trust, plant.as_deref(), &line, json)
         }
         Command::Bundle(BundleCommand::Install { bundle, asker }) => {
             asker.carry_out(|settings, by| manage::install(settings, &bundle, by))
@@ -291,7 +297,7 @@ impl Publish for Stdout {
 }
 
 fn run_replay(args: &ReplayArgs) -> anyhow::Result<()> {
-    let bundle = trust::bundle(&args.bundle, &args.trust.keys()?, &args.line)?;
+    let bundle = trust::bundle(&args.bundle, &args.trust.keys()?, args.plant.as_deref(), &args.line)?;
     let judge = Box::new(BundleJudge::open(&bundle)?);
     let temporary;
     let state = if let Some(folder) = &args.state {
@@ -350,8 +356,14 @@ fn why(config: &ConfigArgs, last: usize, shadow: bool, json: bool) -> anyhow::Re
     Ok(())
 }
 
-fn verify(path: &std::path::Path, trust: &TrustArgs, line: &str, json: bool) -> anyhow::Result<()> {
-    let bundle = trust::bundle(path, &trust.keys()?, line)?;
+fn verify(
+    path: &std::path::Path,
+    trust: &TrustArgs,
+    plant: Option<&str>,
+    line: &str,
+    json: bool,
+) -> anyhow::Result<()> {
+    let bundle = trust::bundle(path, &trust.keys()?, plant, line)?;
     let judge = BundleJudge::open(&bundle)?;
     let manifest = bundle.manifest();
     let signers: Vec<&str> = bundle.signers().iter().map(|signer| signer.name.as_str()).collect();

@@ -64,22 +64,23 @@ fn key_line(text: &str) -> Option<&str> {
     text.lines().map(str::trim).rfind(|line| !line.is_empty())
 }
 
-/// Reads and verifies a bundle file, and checks that it is meant for this line and agent.
-pub fn bundle(path: &Path, keys: &TrustedKeys, line: &str) -> anyhow::Result<Verified> {
+/// Reads and verifies a bundle file, and checks that it is meant for this line and agent, and for this plant where one
+/// is known.
+pub fn bundle(path: &Path, keys: &TrustedKeys, plant: Option<&str>, line: &str) -> anyhow::Result<Verified> {
     let file = File::open(path).with_context(|| format!("cannot open the bundle {}", path.display()))?;
     let refused = || format!("the bundle {} is refused", path.display());
     let verified = Verified::read(BufReader::new(file), keys, &Limits::default()).with_context(refused)?;
-    is_for_here(&verified, line).with_context(refused)?;
+    is_for_here(&verified, plant, line).with_context(refused)?;
     Ok(verified)
 }
 
-/// Whether a verified bundle is meant for this line and agent.
-pub fn is_for_here(bundle: &Verified, line: &str) -> anyhow::Result<()> {
+/// Whether a verified bundle is meant for this line and agent, and for this plant; without one, whatever plant it is for.
+/// Releases are not compared: nothing here knows what a line had.
+pub fn is_for_here(bundle: &Verified, plant: Option<&str>, line: &str) -> anyhow::Result<()> {
     let agent = env!("CARGO_PKG_VERSION").parse().context("this program's version is no version")?;
-    // Plant and release counter become this device's own once it takes bundles in by itself.
-    let plant = bundle.manifest().plant.to_string();
+    let meant = bundle.manifest().plant.to_string();
     let here = Here {
-        plant: &plant,
+        plant: plant.unwrap_or(&meant),
         line,
         agent,
         newest_release: None,
@@ -94,6 +95,7 @@ pub fn is_for_here(bundle: &Verified, line: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slots::testing;
 
     #[test]
     fn the_demo_key_is_not_believed() {
@@ -101,6 +103,20 @@ mod tests {
         std::fs::write(folder.path().join("friend.pub"), DEMO_KEY).unwrap();
         let error = keys(&[folder.path().to_owned()], None).unwrap_err().to_string();
         assert!(error.contains("demo's key"), "{error}");
+    }
+
+    #[test]
+    fn a_set_of_another_plant_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (plant, file) = (testing::Plant::new(), folder.path().join("set.coilbundle"));
+        let set = testing::set(1, |manifest| manifest.plant = testing::place("hagen"));
+        std::fs::write(&file, testing::signed(&set, &[&plant.trainer, &plant.anna])).unwrap();
+        let keys = TrustedKeys::of_document(plant.document(1)).unwrap();
+        assert!(bundle(&file, &keys, Some("hagen"), "gl2").is_ok());
+        assert!(bundle(&file, &keys, None, "gl2").is_ok());
+        let error = bundle(&file, &keys, Some("works"), "gl2").unwrap_err();
+        assert!(format!("{error:#}").contains("hagen"), "{error:#}");
+        assert!(bundle(&file, &keys, Some("hagen"), "gl3").is_err());
     }
 
     #[test]

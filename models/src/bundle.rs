@@ -47,7 +47,7 @@ pub use framing::Front;
 pub use key_files::{KEY_FOLDER, KeyFileFault, read_key_files};
 pub use manifest::Manifest;
 pub use name::{BadName, FileName, Id, Sha256};
-pub use place::{Here, MOST_AHEAD, NotForHere, OLDEST_AGENT, Place, Version};
+pub use place::{BadPlace, Here, MOST_AHEAD, NotForHere, OLDEST_AGENT, Place, Version};
 pub use signature::{Half, KeyId, SignatureFault, SignatureText};
 pub use trust::{
     KeyFault, KeyRole, MAX_TRUST_DOCUMENT, Quorum, RevokedKey, Roles, Signer, TRUST_FORMAT, TrustDocument,

@@ -85,7 +85,9 @@ fn build<'a>(folder: &Path, name: &str, out: &str) -> &'a mut Command {
         .arg(folder.join(name))
         .arg("--key")
         .arg(folder.join("keys/trainer.key"));
-    command.args(["--release", "7", "--line", "gl2", "--json", "--out"]).arg(folder.join(out));
+    command
+        .args(["--release", "7", "--plant", "*", "--line", "gl2", "--json", "--out"])
+        .arg(folder.join(out));
     Box::leak(Box::new(command))
 }
 

@@ -93,7 +93,7 @@ augment: {{ flip_length: 0.5, swap_sides: 0.5, gauge_gain: 0.01 }}
     compare(name);
     let mut build = trainer();
     build.args(["bundle", "build"]).arg(at("")).arg("--key").arg(folder.join("keys/trainer.key"));
-    build.args(["--release", "1", "--out"]).arg(at(".coilbundle"));
+    build.args(["--release", "1", "--plant", "*", "--line", "*", "--out"]).arg(at(".coilbundle"));
     let mut built = build.output().expect("the program starts");
     let refused = String::from_utf8_lossy(&built.stderr).contains("P(NOK) of the int8 export");
     if refused && gate == Gate::MayRefuse {

@@ -84,7 +84,7 @@ fn a_stolen_key_is_revoked_by_two_others_and_stays_so() {
         at,
         "trust revoke trust-1.json --key anna --why stolen --with anna-2.pub --restart-release 12 --out trust-2.json",
     );
-    does(at, "trust pack trust-2.json --plant works --out trust-2.coilbundle");
+    does(at, "trust pack trust-2.json --plant works --line * --out trust-2.coilbundle");
     let suffices = |old: &str| {
         let told = does(at, &format!("bundle inspect trust-2.coilbundle --trust {old}"));
         assert!(told.contains("is revoked: stolen") && told.contains("counted on from 12"), "{told}");
@@ -107,9 +107,10 @@ fn a_stolen_key_is_revoked_by_two_others_and_stays_so() {
         "build, release and trust",
     );
     refuses(at, "trust change trust-2.json --out trust-3.json", "say what is to change");
+    refuses(at, "trust pack trust-2.json --plant works --out t.coilbundle", "--line <LINE>");
     // Who has only version 1 made another version 2: it is no successor of this one.
     does(at, "trust change trust-1.json --remove ben --out other-2.json");
-    does(at, "trust pack other-2.json --out other-2.coilbundle");
+    does(at, "trust pack other-2.json --plant works --line gl2 --out other-2.coilbundle");
     for key in ["anna", "ben", "carl", "anna-2"] {
         does(at, &format!("bundle sign other-2.coilbundle --key {key}.key"));
     }

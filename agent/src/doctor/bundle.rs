@@ -100,7 +100,7 @@ fn active_set(
 }
 
 fn first_set(settings: &Settings, keys: &TrustedKeys, report: &mut Report) -> Option<BundleJudge> {
-    let opened = trust::bundle(&settings.bundle.file, keys, &settings.line.id)
+    let opened = trust::bundle(&settings.bundle.file, keys, Some(&settings.bundle.plant), &settings.line.id)
         .and_then(|bundle| Ok(BundleJudge::open(&bundle)?));
     opened
         .inspect_err(|error| {

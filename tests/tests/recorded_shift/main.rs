@@ -47,7 +47,7 @@ fn matrix(archive: &Archive, decision_id: &str) -> Option<CoilMatrix> {
 /// Through the library, with the golden bundle as judge.
 fn play(recording: &Path, state: &Path) -> (Vec<Decided>, replay::Summary) {
     let (bundle, key) = golden_bundle();
-    let bundle = trust::bundle(&bundle, &trust::keys(&[key], None).unwrap(), "gl2").unwrap();
+    let bundle = trust::bundle(&bundle, &trust::keys(&[key], None).unwrap(), None, "gl2").unwrap();
     let judge = Box::new(BundleJudge::open(&bundle).unwrap());
     let line = replay::open(state, Config::default(), judge).unwrap();
     let mut heard = Heard::default();

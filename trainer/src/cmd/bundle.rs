@@ -5,10 +5,10 @@ mod policy;
 mod sign;
 
 use super::keygen::password;
+use super::meant::MeantFor;
 use crate::release::{BuildOptions, BuiltModel, EVERY, ReleaseSet, SecretKey, build};
 use anyhow::Context;
 use clap::Subcommand;
-use coilsight_models::bundle::Place;
 use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
 
@@ -28,12 +28,9 @@ pub enum BundleCommand {
         /// The release counter: larger than that of every bundle before.
         #[arg(long)]
         release: u64,
-        /// The plant it is for; `*` for any.
-        #[arg(long, default_value = "*")]
-        plant: String,
-        /// A line it is for; may be repeated; `*` for any.
-        #[arg(long = "line", default_value = "*")]
-        lines: Vec<String>,
+        /// Where it may be used.
+        #[command(flatten)]
+        meant: MeantFor,
         /// Release a model in f32, as it was trained: for one that int8 changes too much. `--f32=MODEL` may be
         /// repeated; `--f32` alone means all of them.
         #[arg(long, value_name = "MODEL", num_args = 0..=1, require_equals = true, default_missing_value = EVERY)]
@@ -65,26 +62,13 @@ pub enum BundleCommand {
 /// Carries the subcommand out.
 pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
     match command {
-        BundleCommand::Build {
-            run,
-            key,
-            out,
-            release,
-            plant,
-            lines,
-            f32,
-            created_at,
-            valid_days,
-            floor,
-            json,
-        } => {
-            let place = |text: &String| Place::try_from(text.clone()).context("a plant's or line's name");
+        BundleCommand::Build { run, key, out, release, meant, f32, created_at, valid_days, floor, json } => {
             let now = created_at.unwrap_or_else(Timestamp::now);
             let days = SignedDuration::from_hours(24 * i64::from(*valid_days));
             let options = BuildOptions {
                 release: *release,
-                plant: place(plant)?,
-                lines: lines.iter().map(place).collect::<Result<_, _>>()?,
+                plant: meant.plant.clone(),
+                lines: meant.lines.clone(),
                 floor: *floor,
                 now,
                 not_after: now.checked_add(days).context("--valid-days is too far away")?,
@@ -104,6 +88,7 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
                 return Ok(());
             }
             println!("{} release {release}, {} bytes, {}", out.display(), built.bytes, built.fingerprint);
+            println!("{meant}");
             let parities = built.models.iter().map(|m| (m.name.as_str(), &m.parity));
             for (name, p) in parities.chain([("the set", &built.parity)]) {
                 println!(

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod ensemble;
 pub mod evaluate;
 pub mod keygen;
+mod meant;
 pub mod novelty;
 pub mod parity;
 pub mod preview;

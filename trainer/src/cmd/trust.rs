@@ -1,9 +1,10 @@
 //! `trust`: whose keys the lines believe.
 
+use super::meant::MeantFor;
 use crate::release::{Change, Packing, trust};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
-use coilsight_models::bundle::{KeyRole, Place, TrustDocument, TrustedKeys};
+use coilsight_models::bundle::{KeyRole, TrustDocument, TrustedKeys};
 use jiff::{SignedDuration, Timestamp};
 use std::path::{Path, PathBuf};
 
@@ -113,12 +114,9 @@ pub enum TrustCommand {
         /// The document.
         #[arg(value_name = "FILE")]
         document: PathBuf,
-        /// The plant it is for; `*` for any.
-        #[arg(long, default_value = "*")]
-        plant: String,
-        /// A line it is for; may be repeated; `*` for any.
-        #[arg(long = "line", default_value = "*")]
-        lines: Vec<String>,
+        /// Where it may be used.
+        #[command(flatten)]
+        meant: MeantFor,
         /// For how many days it is meant to be in force: past them lines warn, and go on.
         #[arg(long, default_value_t = 730)]
         valid_days: u32,
@@ -210,18 +208,18 @@ pub fn run(command: &TrustCommand) -> anyhow::Result<()> {
             let change = Change { add, remove, require, ..Change::default() };
             written(&old, &trust::next(&old, &change)?, &out.out)
         }
-        TrustCommand::Pack { document, plant, lines, valid_days, out } => {
+        TrustCommand::Pack { document, meant, valid_days, out } => {
             let document = trust::read(document)?;
-            let place = |text: &String| Place::try_from(text.clone()).context("a plant's or line's name");
             let (now, days) = (Timestamp::now(), SignedDuration::from_hours(24 * i64::from(*valid_days)));
             let packing = Packing {
-                plant: place(plant)?,
-                lines: lines.iter().map(place).collect::<Result<_, _>>()?,
+                plant: meant.plant.clone(),
+                lines: meant.lines.clone(),
                 now,
                 not_after: now.checked_add(days).context("--valid-days is too far away")?,
             };
             let fingerprint = trust::pack(&document, &packing, out)?;
             println!("{} is written, fingerprint {fingerprint}", out.display());
+            println!("{meant}");
             println!(
                 "Next: `coilsight-trainer bundle sign {} --key NAME.key` by enough trust keys of the document",
                 out.display()
