@@ -93,7 +93,7 @@ impl Receiver {
                     taken.push(ticket);
                     match way {
                         Way::Offer => self.offered(&payload, time, desk, &mut acts),
-                        Way::Piece => self.piece(&payload, time, desk, &mut acts),
+                        Way::Piece => self.piece(&payload, time),
                         Way::Want | Way::Answer | Way::State => {}
                     }
                 }
@@ -117,7 +117,7 @@ impl Receiver {
         self.transfer.as_ref().map(|transfer| (&transfer.offer, transfer.have()))
     }
 
-    /// Messages that could not be read, since the start.
+    /// Messages that could not be read, or fit nowhere, since the start.
     pub fn set_aside(&self) -> u64 {
         self.set_aside
     }
@@ -148,7 +148,7 @@ impl Receiver {
                 self.tell = true;
                 return;
             }
-            if transfer.is_complete() || !transfer.is_idle(time.line, self.limits.gives_way) {
+            if transfer.is_complete() || !transfer.gives_way(time.line, self.limits.gives_way) {
                 let told = Told::busy(&transfer.offer, transfer.have());
                 acts.extend(self.answer(offer.offer, [0, offer.pieces()], &told, time));
                 return;
@@ -186,7 +186,7 @@ impl Receiver {
         }
     }
 
-    fn piece(&mut self, payload: &[u8], time: Time, desk: &mut dyn Desk, acts: &mut Vec<Act>) {
+    fn piece(&mut self, payload: &[u8], time: Time) {
         let piece = match Piece::parse(payload) {
             Ok(piece) => piece,
             Err(fault) => {
@@ -200,10 +200,14 @@ impl Receiver {
             return;
         };
         match transfer.take(&piece, time.line) {
-            Ok(Taken::Stored | Taken::Dropped) => {}
-            Ok(Taken::Endless) => {
-                let told = Told::endless(transfer.offer.bytes);
-                self.fail(&told, time, desk, acts);
+            Ok(Taken::Stored | Taken::Known) => {}
+            // Whoever sent it, it need not be whoever offered the file: that one goes on.
+            Ok(Taken::Misfit) => {
+                self.set_aside += 1;
+                tracing::debug!(
+                    index = piece.index,
+                    "a piece that fits nowhere into its bundle is set aside"
+                );
             }
             Err(error) => self.stall(&error, time),
         }
@@ -280,6 +284,8 @@ impl Receiver {
             self.fail(&Told::too_long(self.limits.longest), time, desk, acts);
         } else if transfer.pace.is_too_slow(time.line, self.limits.floor_bytes) {
             self.fail(&Told::too_slow(self.limits.floor_bytes), time, desk, acts);
+        } else if transfer.lacks_front(time.line, self.limits.front_within) {
+            self.fail(&Told::no_front(self.limits.front_within), time, desk, acts);
         } else if transfer.age_is_to_be_noted(age) {
             // If it cannot be, the limit comes later.
             if let Err(error) = self.store.note(&transfer.offer, age) {

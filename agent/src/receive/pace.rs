@@ -12,7 +12,7 @@ const SPELL: Duration = Duration::from_mins(10);
 /// How pieces come.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// The last want, or anything of the file after it.
+    /// The last want, or anything new after it.
     heard: Duration,
     /// Wants in vain since something came.
     tries: u32,
@@ -49,15 +49,12 @@ impl Pace {
         (self.at_once, self.heard) = (false, now);
     }
 
-    /// Something of the file came: so many bytes that are new. What is known counts as a sign of life, so that a slow
-    /// link is not filled with repetitions.
+    /// So many bytes came that carry the file on. Nothing else is a sign of life: or whoever repeats old pieces could keep
+    /// wants from being said and a dead transfer from giving way.
     pub fn came(&mut self, now: Duration, new: usize) {
         let since = now.saturating_sub(self.heard);
         self.between = (self.between * 3 + since) / 4;
-        (self.heard, self.tries) = (now, 0);
-        if new > 0 {
-            self.moved = now;
-        }
+        (self.heard, self.tries, self.moved) = (now, 0, now);
         let (_, bytes) = self.spell.get_or_insert((now, 0));
         *bytes += new as u64;
     }

@@ -16,8 +16,11 @@ pub struct Limits {
     pub longest: Duration,
     /// Within ten minutes in which anything comes, at least so many bytes must come.
     pub floor_bytes: u64,
-    /// A file of which nothing has come for so long gives way to another.
+    /// A file of which nothing has come for so long, or whose front has not come for so long, gives way to another.
     pub gives_way: Duration,
+    /// A file whose front (signatures and manifest) has not come and been verified within this time is dropped: until
+    /// then nobody knows whether it is a stranger's.
+    pub front_within: Duration,
 }
 
 impl Default for Limits {
@@ -27,6 +30,7 @@ impl Default for Limits {
             longest: Duration::from_hours(24),
             floor_bytes: 20 << 10,
             gives_way: Duration::from_mins(10),
+            front_within: Duration::from_mins(30),
         }
     }
 }

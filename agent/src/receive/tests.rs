@@ -6,6 +6,7 @@ use coilsight_models::bundle::Id;
 mod limits;
 mod order;
 mod storm;
+mod strangers;
 
 /// Bytes in a piece: as few as may be.
 const PIECE: u32 = 1 << 10;

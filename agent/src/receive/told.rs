@@ -72,10 +72,14 @@ impl Told {
         )
     }
 
-    pub(super) fn endless(bytes: u64) -> Self {
+    pub(super) fn no_front(within: Duration) -> Self {
         Self::refused(
-            format!("more came than the {bytes} bytes that were offered (endless data)"),
-            "find out who publishes pieces of bundles for this line, then push it again",
+            format!(
+                "its signatures and manifest were not all here after {} minutes (slow retrieval)",
+                within.as_secs() / 60
+            ),
+            "look after the connection between trainer, broker and line, then push it again; if nobody pushes, find out \
+             who publishes bundles for this line",
         )
     }
 

@@ -27,9 +27,9 @@ pub(super) enum Taken {
     /// Written, and durable with the next sync.
     Stored,
     /// Known, or not asked for.
-    Dropped,
-    /// It lies beyond the end of the file.
-    Endless,
+    Known,
+    /// It fits nowhere into the file.
+    Misfit,
 }
 
 /// What the SHA-256 says so far.
@@ -69,6 +69,8 @@ pub(super) struct Transfer {
     /// Until when, and why.
     stalled: Option<(Duration, Told)>,
     began: Duration,
+    /// Since when it could have brought its front.
+    front_since: Duration,
     /// Its age when it began in this process, and when it was last noted.
     age_before: Duration,
     age_noted: Duration,
@@ -99,6 +101,7 @@ impl Transfer {
             asked: None,
             stalled: None,
             began: now,
+            front_since: now,
             age_before: Duration::ZERO,
             age_noted: Duration::ZERO,
         }
@@ -129,17 +132,12 @@ impl Transfer {
     /// Writes a piece if it is one that is asked for.
     pub fn take(&mut self, piece: &Piece, now: Duration) -> io::Result<Taken> {
         if !matches!(self.phase, Phase::Asking) {
-            return Ok(Taken::Dropped);
+            return Ok(Taken::Known);
         }
-        let last = self.offer.pieces() - 1;
-        let Some((at, length)) = self.offer.place(piece.index) else { return Ok(Taken::Endless) };
-        if piece.index == last && piece.data.len() > length {
-            return Ok(Taken::Endless);
-        }
-        let fits = piece.data.len() == length && self.written.lacks(piece.index);
-        if !fits || self.stalled.is_some() {
-            self.pace.came(now, 0);
-            return Ok(Taken::Dropped);
+        let place = self.offer.place(piece.index).filter(|(_, length)| piece.data.len() == *length);
+        let Some((at, length)) = place else { return Ok(Taken::Misfit) };
+        if !self.written.lacks(piece.index) || self.stalled.is_some() {
+            return Ok(Taken::Known);
         }
         self.part.write_at(piece.data, at)?;
         self.written.put(piece.index);
@@ -218,11 +216,17 @@ impl Transfer {
         matches!(self.phase, Phase::Checking(..)) && self.stalled.is_none()
     }
 
-    /// Whether nothing new has come for so long.
-    pub fn is_idle(&self, now: Duration, long: Duration) -> bool {
+    /// Whether another file may take its place: nothing new has come for so long, or no front.
+    pub fn gives_way(&self, now: Duration, long: Duration) -> bool {
         // Of an offer that was late on its way nothing may ever come: whoever made it has its answer.
-        let long = if self.have() == 0 { long.min(GIVES_WAY_EMPTY) } else { long };
-        now >= self.pace.moved + long
+        let idle = if self.have() == 0 { long.min(GIVES_WAY_EMPTY) } else { long };
+        now >= self.pace.moved + idle || self.lacks_front(now, long)
+    }
+
+    /// Whether its front could have come for so long, and has not.
+    pub fn lacks_front(&self, now: Duration, long: Duration) -> bool {
+        let could = matches!(self.phase, Phase::Asking) && self.stalled.is_none();
+        !self.front_seen && could && now >= self.front_since + long
     }
 
     /// The disk takes nothing until then, as was told.
@@ -244,6 +248,7 @@ impl Transfer {
     pub fn wake(&mut self, now: Duration) {
         if self.stalled.take_if(|(until, _)| now >= *until).is_some() {
             self.pace.ask_at_once();
+            self.front_since = now;
         }
     }
 

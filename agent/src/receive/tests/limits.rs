@@ -14,15 +14,18 @@ fn a_file_over_the_limit_is_refused_unheard() {
 }
 
 #[test]
-fn more_than_was_offered_is_refused() {
+fn more_than_was_offered_is_dropped_and_counted_and_the_file_comes_whole() {
     let sender = Sender::new(file(2, 3_000));
-    for (index, length) in [(3, 1), (2, 953), (u32::MAX, 1024)] {
-        let mut plant = Plant::new();
-        plant.hear([sender.offers()]);
+    let mut plant = Plant::new();
+    plant.hear([sender.offers()]);
+    let noted = plant.disk.used();
+    for (index, length) in [(3, 1), (2, 953), (1, 1023), (u32::MAX, 1024)] {
         let data = &vec![0; length];
         plant.hear([(Way::Piece, Piece { offer: sender.offer.offer, index, data }.payload())]);
-        plant.assert_refused("(endless data)");
     }
+    assert_eq!((plant.receiver.set_aside(), plant.disk.used()), (4, noted));
+    plant.serve(&sender);
+    assert_eq!(plant.content(), sender.file);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn what_was_not_asked_for_is_not_kept() {
         (Way::Piece, b"CPIECE1\nnothing".to_vec()),
         (Way::Offer, b"{".to_vec()),
     ]);
-    assert_eq!((plant.disk.used(), plant.receiver.set_aside()), (noted, 2));
+    assert_eq!((plant.disk.used(), plant.receiver.set_aside()), (noted, 3));
 }
 
 #[test]
