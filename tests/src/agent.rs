@@ -1,9 +1,11 @@
 //! The live agent as a process, with a configuration and a state of its own; gone with its value.
 
 use crate::{golden_bundle, programs};
+use coilsight_agent::operators::Roster;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// A `coilsight-agent run` that can be stopped, killed and started again.
@@ -17,17 +19,32 @@ pub struct Agent {
 /// What an agent must do within this, it does not do.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Operators `op-1` to `op-7`, as recordings have them, with the codes 1001 to 1007.
+fn roster() -> &'static Roster {
+    static ROSTER: LazyLock<Roster> = LazyLock::new(|| {
+        let mut roster = Roster::default();
+        for n in 1..=7 {
+            roster.add(&format!("op-{n}"), &format!("100{n}")).expect("a name and a code");
+        }
+        roster
+    });
+    &ROSTER
+}
+
 impl Agent {
     /// Configures one for a broker on the loopback interface, with the golden bundle, and does not start it. `more`
     /// is TOML that stands after `[broker]`.
     pub fn configure(folder: &Path, port: u16, more: &str) -> Self {
         let (bundle, trust) = golden_bundle();
+        let operators = folder.join("operators.json");
+        roster().save(&operators).expect("a folder to write to");
         let text = format!(
-            "state = \"{}\"\n[bundle]\nfile = \"{}\"\ntrust = \"{}\"\n[broker]\nhost = \"127.0.0.1\"\nport = \
-             {port}\nlongest_wait_s = 1\n{more}\n",
+            "state = \"{}\"\n[bundle]\nfile = \"{}\"\ntrust = \"{}\"\n[web]\nlisten = \"127.0.0.1:0\"\noperators = \
+             \"{}\"\n[broker]\nhost = \"127.0.0.1\"\nport = {port}\nlongest_wait_s = 1\n{more}\n",
             folder.join("state").display(),
             bundle.display(),
             trust.display(),
+            operators.display(),
         );
         std::fs::write(folder.join("agent.toml"), text).expect("a folder to write to");
         Self { folder: folder.to_owned(), child: None, environment: Vec::new() }
@@ -65,6 +82,14 @@ impl Agent {
             .stderr(log);
         command.envs(self.environment.iter().cloned());
         self.child = Some(command.spawn().expect("the agent starts"));
+    }
+
+    /// Where its page is, by its latest start's log.
+    pub fn page(&self) -> String {
+        self.until_logged("the page at=");
+        let log = self.log();
+        let at = log.rsplit("the page at=").next().unwrap_or_default();
+        format!("http://{}", at.split_whitespace().next().unwrap_or_default())
     }
 
     /// Its process id.

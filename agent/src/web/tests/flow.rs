@@ -1,0 +1,119 @@
+//! What the page does all day.
+
+use super::*;
+
+#[test]
+fn lists_one_coil_and_its_matrix() {
+    let bench = Bench::new();
+    let client = bench.client();
+    let list = client.get("/api/v1/coils?limit=4").json();
+    assert_eq!(list["counts"], json!({ "all": 10, "review": 1, "drawn": 1 }));
+    assert_eq!(list["coils"][0]["coil_id"], "GL2-9", "newest first");
+    let next = list["next"].as_str().unwrap();
+    let more = client.get(&format!("/api/v1/coils?limit=200&before={next}")).json();
+    assert_eq!((more["coils"].as_array().unwrap().len(), &more["next"]), (6, &Value::Null));
+    let review = client.get("/api/v1/coils?queue=review").json();
+    assert_eq!(review["coils"][0]["coil_id"], "GL2-3");
+    let coil = client.get(&format!("/api/v1/coils/{}", id(5))).json();
+    assert_eq!((&coil["assessment"]["verdict"], &coil["matrix"]), (&json!("NOK"), &json!("kept")));
+    assert_eq!((&coil["newer"], &coil["older"]), (&json!(id(6)), &json!(id(4))));
+    let matrix = client.get(&format!("/api/v1/coils/{}/matrix", id(5))).json();
+    let mean = matrix["mean"].as_array().unwrap();
+    assert_eq!((mean.len(), &mean[0], &mean[1]), (CELLS, &Value::Null, &json!(75.0)), "gaps are gaps");
+    for path in ["/api/v1/status", "/readyz"] {
+        assert_eq!(client.get(path).status, 503, "{path}: nothing has been shown yet");
+    }
+    assert_eq!(client.get("/healthz").body, "alive\n");
+    assert!(client.get("/metrics").body.contains("coilsight_queue{queue=\"review\"} 1"));
+    for path in
+        ["/api/v1/scores", "/api/v1/scores?window=5c", "/api/v1/drift", "/api/v1/triggers", "/api/v1/models"]
+    {
+        assert_eq!(client.get(path).status, 200, "{path}");
+    }
+    assert_eq!(client.get("/").header("content-type"), Some("text/html; charset=utf-8"));
+}
+
+#[test]
+fn a_word_is_kept_before_it_is_answered_and_can_be_taken_back() {
+    let bench = Bench::new();
+    let ada = bench.login("1001");
+    let feedback = format!("/api/v1/coils/{}/feedback", id(3));
+    let said = ada.post(&feedback, &json!({ "label": "NOK", "remark": "thin edge" }));
+    assert_eq!(said.status, 201, "{said:?}");
+    let word = said.json();
+    assert_eq!(
+        (&word["by"], &word["label"], &word["source"]),
+        (&json!("Ada"), &json!("NOK"), &json!("page"))
+    );
+    assert_eq!(bench.desk.archive.feedback_on(&id(3)).unwrap().len(), 1);
+    assert_eq!(bench.desk.archive.outbox(100).unwrap().len(), 11, "it goes out as a disposition");
+    let counts = || bench.client().get("/api/v1/coils").json()["counts"]["review"].clone();
+    assert_eq!(counts(), 0, "whoever has said something sees it");
+
+    // Ben has not seen it.
+    let ben = bench.login("1002");
+    let conflict = ben.post(&feedback, &json!({ "label": "OK", "standing": null }));
+    assert_eq!((conflict.status, error_of(&conflict)), (409, "conflict".into()));
+    assert_eq!(conflict.json()["standing"]["by"], "Ada");
+    let standing = &word["disposition_id"];
+    let corrected = ben.post(&feedback, &json!({ "label": "OK", "standing": standing })).json();
+    assert_eq!(&corrected["supersedes"], standing);
+
+    let undo =
+        |of: &Value| format!("/api/v1/dispositions/{}/withdraw", of["disposition_id"].as_str().unwrap());
+    assert_eq!(error_of(&ada.post(&undo(&corrected), &json!({}))), "not_yours");
+    let undone = ben.post(&undo(&corrected), &json!({})).json();
+    assert_eq!((&undone["withdrawn"]["withdrawn"], &undone["standing"]["by"]), (&json!(true), &json!("Ada")));
+    ben.post(&undo(&corrected), &json!({}));
+    ada.post(&undo(&word), &json!({}));
+    assert_eq!(counts(), 1, "nobody's word stands: it waits again");
+    let coil = ada.get(&format!("/api/v1/coils/{}", id(3))).json();
+    assert_eq!(coil["dispositions"].as_array().unwrap().len(), 4, "all is on record, each once");
+    assert_eq!((&coil["standing"], &coil["assessment"]["verdict"]), (&Value::Null, &json!("REVIEW")));
+}
+
+#[test]
+fn a_program_says_by_token() {
+    let bench = Bench::new();
+    let bearer = format!("Bearer {}", bench.token);
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    let path = format!("/api/v1/coils/{}/feedback", id(7));
+    let said = bench.client().ask("POST", &path, &headers, r#"{"label":"OK"}"#);
+    assert_eq!((said.status, &said.json()["by"]), (201, &json!("historian")));
+    let start = bench.client().ask("POST", "/api/v1/rejudge", &headers, r#"{"size":30}"#);
+    assert_eq!(error_of(&start), "no_person");
+}
+
+#[test]
+fn coils_are_judged_blind_and_twice() {
+    let bench = Bench::new();
+    let ada = bench.login("1001");
+    assert_eq!(error_of(&ada.post("/api/v1/rejudge", &json!({ "size": 30 }))), "too_few");
+    for n in 10..40 {
+        decide(&bench.desk.archive, n);
+    }
+    bench.desk.catch_up();
+    assert_eq!(error_of(&ada.post("/api/v1/rejudge", &json!({ "size": 29 }))), "bad_request");
+    assert_eq!(ada.post("/api/v1/rejudge", &json!({ "size": 30 })).status, 201);
+    let mut orders = [Vec::new(), Vec::new()];
+    for _ in 0..60 {
+        let next = ada.get("/api/v1/rejudge/next");
+        assert!(!next.body.contains("GL2") && !next.body.contains("verdict"), "blind: {}", next.body);
+        let next = next.json();
+        let item = next["item"].as_str().unwrap().to_owned();
+        let (matrix, answer) =
+            (format!("/api/v1/rejudge/items/{item}/matrix"), format!("/api/v1/rejudge/items/{item}"));
+        assert_eq!(ada.get(&matrix).status, 200);
+        let round = next["round"].as_u64().unwrap();
+        assert_eq!(ada.post(&answer, &json!({ "label": "OK" })).status, 201);
+        assert_eq!(ada.post(&answer, &json!({ "label": "NOK" })).status, 409, "once a round");
+        orders[round as usize - 1].push(item);
+    }
+    assert_eq!(ada.get("/api/v1/rejudge/next").status, 204);
+    assert_eq!((orders[0].len(), orders[1].len()), (30, 30));
+    assert_ne!(orders[0], orders[1], "another order each time");
+    let shown = bench.client().get("/api/v1/rejudge").json();
+    assert_eq!(shown["session"]["inspectors"], json!([{ "name": "Ada", "done": [30, 30] }]));
+    assert!(shown["agreement"]["text"].is_string(), "{shown}");
+    assert_eq!(bench.desk.archive.stats().counts.feedback, 0, "they are no dispositions");
+}
