@@ -6,6 +6,7 @@ mod broker;
 mod bundle;
 mod clock;
 mod files;
+mod models;
 mod publish;
 mod state;
 

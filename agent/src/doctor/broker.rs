@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-use super::Report;
 use super::publish::{self, Answer, TEST};
+use super::{Report, models};
 use crate::app;
 use crate::broker::{Broker, Command, Event, Publication, Role, Session, link};
 use crate::config::Settings;
@@ -60,6 +60,9 @@ pub(super) async fn look(settings: &Settings, publish: bool, report: &mut Report
         ),
         (true, Some(answers)) => told(&answers, &ear, &outgoing, settings, report),
         (true, None) => returned(&ear, &outgoing, report),
+    }
+    if publish {
+        models::look(broker, login.as_ref(), topics, report).await;
     }
     ear.close().await;
 }

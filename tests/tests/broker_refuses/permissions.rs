@@ -112,7 +112,13 @@ fn no_permission_to_write_the_status() {
     let text = "takes what this agent publishes to plant/gl2/status and passes nothing on";
     only_warning(&agent, &Said { check: "", text, to_do });
     let text = "does not let this agent publish to plant/gl2/status";
-    found(&doctor(&agent, 1), &Said { check: "publish", text, to_do });
+    let report = doctor(&agent, 1);
+    found(&report, &Said { check: "publish", text, to_do });
+    // Nor what becomes of bundles: a line judges without them.
+    let bundles = report["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "bundles");
+    let bundles = bundles.unwrap_or_else(|| panic!("{report:#}"));
+    assert_eq!(bundles["grade"], "warning", "{report:#}");
+    assert!(bundles["to_do"].as_str().unwrap().contains("plant/gl2/model/want"), "{report:#}");
 }
 
 #[test]
