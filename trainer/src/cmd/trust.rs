@@ -176,7 +176,9 @@ pub fn run(command: &TrustCommand) -> anyhow::Result<()> {
         TrustCommand::Show { document, json } => {
             let document = trust::read(document)?;
             if *json {
-                println!("{}", serde_json::to_string_pretty(&document)?);
+                let mut told = serde_json::to_value(&document)?;
+                told["sha256"] = serde_json::to_value(document.sha256())?;
+                println!("{}", serde_json::to_string_pretty(&told)?);
                 return Ok(());
             }
             show(&document)
@@ -248,7 +250,7 @@ fn signers(document: &TrustDocument) -> String {
 
 /// Prints a document for people.
 pub(super) fn show(document: &TrustDocument) -> anyhow::Result<()> {
-    println!("Trust document, version {}", document.version);
+    println!("Trust document, version {}, SHA-256 {}", document.version, document.sha256());
     let keys = TrustedKeys::of_document(document.clone())?;
     for role in KeyRole::ALL {
         let quorum = document.quorum(role);

@@ -5,6 +5,7 @@
 //! exchanged without anybody at the line, and one stolen key exchanges nothing.
 
 use super::{KeyFault, KeyRole, MAX_KEYS, TrustedKeys, public_key};
+use crate::bundle::Sha256;
 use crate::bundle::check::{MAX_RELEASE, MAX_TEXT};
 use crate::bundle::signature::KeyId;
 use crate::bundle::unique::once;
@@ -115,6 +116,13 @@ impl TrustDocument {
         let document: Self = serde_json::from_slice(bytes).map_err(TrustUnread::Text)?;
         document.check().map_err(TrustUnread::Senseless)?;
         Ok(document)
+    }
+
+    /// SHA-256 of its content, as compact JSON with its fields in their order: one document, one digest, however its file
+    /// is spaced. Two people who read the same one to each other believe the same keys.
+    pub fn sha256(&self) -> Sha256 {
+        // Texts and numbers: they become JSON.
+        Sha256::of(&serde_json::to_vec(self).expect("a document becomes JSON"))
     }
 
     /// Whether it makes sense, on its own.
