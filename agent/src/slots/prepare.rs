@@ -227,7 +227,9 @@ pub fn open_judge(store: &Store, release: &Release) -> Result<BundleJudge, Refus
     let Content::Policy(change) = &bundle.manifest().content else {
         return Err(Unfit::NoPolicy.into());
     };
-    Ok(judge.with_policy(change.policy.clone(), &release.name, release.release, fingerprint))
+    // An open coil's policy may be in no slot any more: what it is called stands in its own bundle.
+    let manifest = bundle.manifest();
+    Ok(judge.with_policy(change.policy.clone(), manifest.name.as_str(), manifest.release, fingerprint))
 }
 
 fn judge_of_set(store: &Store, set: Sha256) -> Result<BundleJudge, Refusal> {
