@@ -158,11 +158,17 @@ enum BundleCommand {
     },
     /// Have the candidate decide from the next coil's start on, without waiting for the end of its shadow.
     Activate {
+        /// Only if the candidate is this release.
+        #[arg(long)]
+        release: Option<u64>,
         #[command(flatten)]
         asker: AskerArgs,
     },
     /// Go back to the last good set. It decides from the next coil's start on.
     Rollback {
+        /// Only if the last good set is this release.
+        #[arg(long)]
+        release: Option<u64>,
         #[command(flatten)]
         asker: AskerArgs,
     },
@@ -246,8 +252,12 @@ fn main() -> ExitCode {
         Command::Bundle(BundleCommand::Install { bundle, asker }) => {
             asker.carry_out(|settings, by| manage::install(settings, &bundle, by))
         }
-        Command::Bundle(BundleCommand::Activate { asker }) => asker.carry_out(manage::activate_candidate),
-        Command::Bundle(BundleCommand::Rollback { asker }) => asker.carry_out(manage::rollback),
+        Command::Bundle(BundleCommand::Activate { release, asker }) => {
+            asker.carry_out(|settings, by| manage::activate_candidate(settings, by, release))
+        }
+        Command::Bundle(BundleCommand::Rollback { release, asker }) => {
+            asker.carry_out(|settings, by| manage::rollback(settings, by, release))
+        }
         Command::Bundle(BundleCommand::List { config, json }) => list(&config, json),
         Command::Bundle(BundleCommand::Why { config, last, shadow, json }) => {
             why(&config, last, shadow, json)

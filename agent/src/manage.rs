@@ -8,7 +8,7 @@ use crate::app;
 use crate::archive::{Disk, Ledger, RealDisk};
 use crate::config::Settings;
 use crate::slots::{Entry, Error, Event, Found, Refusal, Slots, State, Way, open_judge, prepare};
-use crate::update::{Command, Reply, Wish, activate, roll_back};
+use crate::update::{Command, Reply, Verb, Wish, activate, chosen, roll_back};
 use anyhow::{Context, bail, ensure};
 use coilsight_models::message::model::Stage;
 use std::io::{Read, Write};
@@ -152,31 +152,41 @@ fn refused(slots: &mut Slots, refusal: &Refusal, way: Way) -> anyhow::Result<Rep
     Ok(Reply { done: false, stage: Stage::Refused, text })
 }
 
-/// Has the candidate decide, without waiting for the end of its shadow.
-pub fn activate_candidate(settings: &Settings, asker: &Asker) -> anyhow::Result<Reply> {
+/// Has the candidate decide, without waiting for the end of its shadow; if it is this release.
+pub fn activate_candidate(settings: &Settings, asker: &Asker, release: Option<u64>) -> anyhow::Result<Reply> {
     match Slots::open(disk(settings)?) {
         Ok(mut slots) => {
-            let release = activate(&mut slots, app::wall_clock(), asker.by.clone(), asker.why.clone())?;
+            let fingerprint = chosen(Verb::Activate, slots.state(), release)?;
+            let release =
+                activate(&mut slots, fingerprint, app::wall_clock(), asker.by.clone(), asker.why.clone())?;
             let text = format!("{release} is active: it decides from the agent's start on");
             Ok(Reply { done: true, stage: Stage::Active, text })
         }
-        Err(Error::Locked) => ask(settings, &fresh_name(), asker, Command::Activate),
+        Err(Error::Locked) => {
+            let fingerprint = chosen(Verb::Activate, &look(settings)?.1, release)?;
+            ask(settings, &fresh_name(), asker, Command::Activate { fingerprint })
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Goes back to the last good set.
-pub fn rollback(settings: &Settings, asker: &Asker) -> anyhow::Result<Reply> {
+/// Goes back to the last good set, if it is this release.
+pub fn rollback(settings: &Settings, asker: &Asker, release: Option<u64>) -> anyhow::Result<Reply> {
     match Slots::open(disk(settings)?) {
         Ok(mut slots) => {
+            let fingerprint = chosen(Verb::RollBack, slots.state(), release)?;
             if let Some(to) = slots.state().way_back() {
                 open_judge(slots.store(), to).with_context(|| format!("cannot go back to {to}"))?;
             }
-            let release = roll_back(&mut slots, app::wall_clock(), asker.by.clone(), asker.why.clone())?;
+            let release =
+                roll_back(&mut slots, fingerprint, app::wall_clock(), asker.by.clone(), asker.why.clone())?;
             let text = format!("{release} is active again: it decides from the agent's start on");
             Ok(Reply { done: true, stage: Stage::RolledBack, text })
         }
-        Err(Error::Locked) => ask(settings, &fresh_name(), asker, Command::Rollback),
+        Err(Error::Locked) => {
+            let fingerprint = chosen(Verb::RollBack, &look(settings)?.1, release)?;
+            ask(settings, &fresh_name(), asker, Command::Rollback { fingerprint })
+        }
         Err(error) => Err(error.into()),
     }
 }

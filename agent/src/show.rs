@@ -76,8 +76,9 @@ pub fn slots(state: &State, now: Option<Timestamp>) -> String {
                     .policy
                     .map_or_else(String::new, |policy| format!(", thresholds {:.12}", policy.to_string()));
                 let past = if is_past(r, now, state.signed_time) { ", PAST ITS DATE" } else { "" };
+                let revoked = if state.is_distrusted(r) { ", SIGNED BY A KEY THAT IS REVOKED" } else { "" };
                 format!(
-                    "{r}, set {:.12}{policy}, to be used until {:.0}{past}",
+                    "{r}, set {:.12}{policy}, to be used until {:.0}{past}{revoked}",
                     r.set.to_string(),
                     r.not_after
                 )
@@ -90,17 +91,18 @@ pub fn slots(state: &State, now: Option<Timestamp>) -> String {
     let candidate = state.candidate.as_ref();
     let shadow = candidate.map_or_else(String::new, |c| format!(", {} coils in shadow", c.shadow.len()));
     line("candidate", candidate.map(|candidate| &candidate.release), shadow);
-    let below = state.last_good.is_some() && state.way_back().is_none();
+    let good = state.last_good.as_ref();
+    let below = good.is_some_and(|good| good.release < state.floor);
     line(
         "last good",
         state.last_good.as_ref(),
         if below { ", below the floor".into() } else { String::new() },
     );
     let newest = state.newest.map_or(0, |(release, _)| release);
-    let trust = state
-        .trust
-        .as_ref()
-        .map_or_else(|| "keys without roles".into(), |d| format!("document {}", d.version));
+    let trust = state.trust.as_ref().map_or_else(
+        || "keys without roles".into(),
+        |d| format!("document {}, SHA-256 {}", d.version, d.sha256()),
+    );
     let _ = writeln!(text, "newest release {newest}, floor {}, trust {trust}", state.floor);
     text
 }
@@ -118,6 +120,7 @@ pub fn slots_json(state: &State) -> serde_json::Value {
         "signed_time": state.signed_time,
         "floor": state.floor,
         "trust_version": state.trust.as_ref().map(|document| document.version),
+        "trust_sha256": state.trust.as_ref().map(|document| document.sha256()),
         "given_up": state.given_up,
     })
 }

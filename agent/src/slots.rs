@@ -27,7 +27,7 @@ pub use store::Store;
 pub(crate) use store::copy;
 
 use crate::archive::{self, Disk, Gap, Ledger};
-use coilsight_models::bundle::{Attack, Limits, TrustDocument, TrustedKeys, VerifiedFront};
+use coilsight_models::bundle::{Attack, Limits, RefusedBundle, TrustDocument, TrustedKeys, VerifiedFront};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::io::BufReader;
@@ -164,13 +164,15 @@ impl Slots {
         {
             return Err(Error::OtherTrust { version: document.version });
         }
-        Ok(match (&self.state.trust, provisioned) {
+        let keys = match (&self.state.trust, provisioned) {
             (Some(document), _) => {
                 TrustedKeys::of_document((**document).clone()).expect("what is in force was checked")
             }
             (None, Provisioned::Keys(keys)) => keys,
             (None, Provisioned::Document(_)) => unreachable!("it was just put in force"),
-        })
+        };
+        self.distrust(at, &keys)?;
+        Ok(keys)
     }
 
     /// Puts a bundle that passed every check, and lies in the store, into the candidate's slot, in the place of another.
@@ -181,7 +183,7 @@ impl Slots {
 
     /// Puts a trust document that was verified in force; says whom to believe now. A candidate that these keys would not
     /// let in any more is given up: its signer may be the thief for whom they were changed. What decides, decides on;
-    /// people roll it back.
+    /// people roll it back, or bring another, for nothing goes back to what only a revoked key let in.
     pub fn trust(
         &mut self,
         at: Option<Timestamp>,
@@ -202,7 +204,39 @@ impl Slots {
                 self.note(at, Event::Discarded { release, why, by: None })?;
             }
         }
+        self.distrust(at, &keys)?;
         Ok(keys)
+    }
+
+    /// Gives up a candidate, and ways back, that would not have been let in without a key that is revoked now. One that was
+    /// only let go or exchanged takes no way back away. Said once, and again at each start, for the power may go in between.
+    fn distrust(&mut self, at: Option<Timestamp>, keys: &TrustedKeys) -> Result<()> {
+        let ways = [&self.state.active, &self.state.last_good].into_iter().flatten();
+        let new: Vec<Release> = ways.filter(|release| !self.state.is_distrusted(release)).cloned().collect();
+        for release in new {
+            if let Some(why) = self.revoked_signer(&release, keys) {
+                self.note(at, Event::Distrusted { release, why })?;
+            }
+        }
+        if let Some(Candidate { release, .. }) = self.state.candidate.clone()
+            && let Some(why) = self.revoked_signer(&release, keys)
+        {
+            self.note(at, Event::Discarded { release, why, by: None })?;
+        }
+        Ok(())
+    }
+
+    /// The revoked key without which a release would not be let in, in words.
+    fn revoked_signer(&self, release: &Release, keys: &TrustedKeys) -> Option<String> {
+        release.files().find_map(|file| {
+            let file = self.store.bundle(file).ok()?;
+            match VerifiedFront::read(BufReader::new(file), keys, &Limits::default()) {
+                Err(RefusedBundle::RevokedSigner { key_id, why }) => {
+                    Some(format!("the key {key_id} that signed it was revoked, {why}"))
+                }
+                _ => None,
+            }
+        })
     }
 
     /// Removes bundles that no slot names and no open coil is bound to. Not while one is being prepared: it lies in the

@@ -26,7 +26,7 @@ mod work;
 pub use gate::{Came, Gate, Request, Said, Word};
 pub use inbox::{Command, Inbox, Reply, Wish};
 pub use rules::{Fitness, Probation, Rules};
-pub use verbs::{VerbFault, activate, roll_back};
+pub use verbs::{Verb, VerbFault, activate, chosen, roll_back};
 
 use crate::archive::Disk;
 use crate::line::{Judge, Line};

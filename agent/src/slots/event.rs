@@ -186,6 +186,13 @@ pub enum Event {
         /// By whom, if not by rule.
         by: Option<String>,
     },
+    /// A key that signed it was revoked, and the others' signatures do not suffice: nothing goes back to it any more.
+    Distrusted {
+        /// To what.
+        release: Release,
+        /// Which key, and why it was revoked.
+        why: String,
+    },
     /// The line went back.
     RolledBack {
         /// From this.
@@ -241,6 +248,7 @@ impl fmt::Display for Event {
             }
             Self::Activated { release, why, by: who } => write!(f, "{release} active{}: {why}", by(who)),
             Self::Discarded { release, why, by: who } => write!(f, "{release} given up{}: {why}", by(who)),
+            Self::Distrusted { release, why } => write!(f, "{release} is no way back any more: {why}"),
             Self::RolledBack { from, to, why, by: who } => {
                 write!(f, "rolled back from {from} to {to}{}: {why}", by(who))
             }

@@ -3,7 +3,7 @@
 use super::event::{Entry, Event, Release, Say, Way};
 use coilsight_models::bundle::{Sha256, TrustDocument};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Sets that were given up are remembered, and files that came, so many of them.
 const MAX_GIVEN_UP: usize = 64;
@@ -28,6 +28,8 @@ pub struct State {
     pub floor: u64,
     /// Whom to believe, once somebody has said so by roles.
     pub trust: Option<Box<TrustDocument>>,
+    /// What is in a slot and was signed by a key that was revoked since: no way back.
+    pub distrusted: BTreeSet<Sha256>,
     /// Why what was once staged is not used, by the bundle's fingerprint.
     pub given_up: BTreeMap<Sha256, String>,
     /// Which bundles the last files were that came over the broker: by the file's SHA-256, the fingerprint.
@@ -113,11 +115,16 @@ impl State {
                     waiting.shadow.clear();
                 }
             }
+            Event::Distrusted { release, .. } => {
+                self.distrusted.insert(release.fingerprint());
+            }
             Event::Started => self.probation = self.probation.map(|starts| starts + 1),
             Event::Lived => self.probation = self.probation.map(|_| 0),
             Event::Confirmed { .. } => self.probation = None,
             Event::Refused { .. } => {}
         }
+        let slots = [&self.active, &self.last_good];
+        self.distrusted.retain(|f| slots.iter().any(|r| r.as_ref().is_some_and(|r| r.fingerprint() == *f)));
     }
 
     fn trust(&mut self, document: &TrustDocument, created_at: Option<Timestamp>) {
@@ -144,8 +151,16 @@ impl State {
         self.given_up.insert(release.fingerprint(), why.to_owned());
     }
 
-    /// What a rollback would go back to now: the last good set, unless the signed floor forbids it.
+    /// What a rollback would go back to now: the last good set, unless the signed floor forbids it, or a key that signed
+    /// it was revoked.
     pub fn way_back(&self) -> Option<&Release> {
-        self.last_good.as_ref().filter(|release| release.release >= self.floor)
+        self.last_good
+            .as_ref()
+            .filter(|release| release.release >= self.floor && !self.is_distrusted(release))
+    }
+
+    /// Whether a key was revoked without which it would not have been let in.
+    pub fn is_distrusted(&self, release: &Release) -> bool {
+        self.distrusted.contains(&release.fingerprint())
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::archive::Disk;
 use crate::slots::copy;
+use coilsight_models::bundle::Sha256;
 use coilsight_models::message::model::Stage;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -41,9 +42,15 @@ pub enum Command {
         file: String,
     },
     /// Have the candidate decide.
-    Activate,
+    Activate {
+        /// Which it was when this was asked for; another one is not activated in its place.
+        fingerprint: Sha256,
+    },
     /// Go back to the last good set.
-    Rollback,
+    Rollback {
+        /// Which it was when this was asked for.
+        fingerprint: Sha256,
+    },
 }
 
 /// What came of it.
@@ -121,7 +128,7 @@ impl Inbox {
         let wish: Wish = serde_json::from_slice(&bytes[..have]).map_err(|error| error.to_string())?;
         match &wish.command {
             Command::Install { file } if !is_inside(file) => Err("the bundle must lie in the inbox".into()),
-            Command::Install { .. } | Command::Activate | Command::Rollback => Ok(wish),
+            Command::Install { .. } | Command::Activate { .. } | Command::Rollback { .. } => Ok(wish),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::moves::{GoingBack, Why};
 use super::work::Done;
-use super::{Command, Reply, Request, Update, VerbFault, Wish, verbs};
+use super::{Command, Reply, Request, Update, Wish, verbs};
 use crate::line::{BundleJudge, Line};
 use crate::slots::{self, Event, Found, Refusal, Release, Way};
 use coilsight_models::bundle::Attack;
@@ -211,21 +211,16 @@ impl Update {
                 self.request(Request { path: file, way: Way::Person { by }, asked: Some(asked) });
                 return Ok(());
             }
-            Command::Activate => match (self.slots.state().candidate.clone(), self.candidate.is_some()) {
-                (Some(waiting), true) => {
+            Command::Activate { fingerprint } => match verbs::candidate(self.slots.state(), fingerprint) {
+                Ok(release) if self.candidate.is_some() => {
+                    let text = format!("{release} decides from the next coil on");
                     self.activate(Why::person(why, by), line, now)?;
-                    Reply {
-                        done: true,
-                        stage: Stage::Active,
-                        text: format!("{} decides from the next coil on", waiting.release),
-                    }
+                    Reply { done: true, stage: Stage::Active, text }
                 }
-                (Some(waiting), false) => {
-                    refused(format!("{} is still being loaded: try again in a moment", waiting.release))
-                }
-                (None, _) => refused(VerbFault::NoCandidate.to_string()),
+                Ok(release) => refused(format!("{release} is still being loaded: try again in a moment")),
+                Err(fault) => refused(fault.to_string()),
             },
-            Command::Rollback => match verbs::target(self.slots.state()) {
+            Command::Rollback { fingerprint } => match verbs::way_back(self.slots.state(), fingerprint) {
                 // Answered once it has happened.
                 Ok((from, to)) => {
                     let (from, to, why) = (from.clone(), to.clone(), Why::person(why, by));

@@ -116,6 +116,17 @@ impl Bench {
         self.update.state().active.as_ref().map(|active| active.release)
     }
 
+    /// Asks for what a person would who has just looked.
+    fn activate(&mut self) -> Reply {
+        let candidate = self.update.state().candidate.as_ref().map(|c| c.release.fingerprint());
+        self.wish(Command::Activate { fingerprint: candidate.unwrap_or(Sha256::of(b"none")) })
+    }
+
+    fn roll_back(&mut self) -> Reply {
+        let good = self.update.state().last_good.as_ref().map(Release::fingerprint);
+        self.wish(Command::Rollback { fingerprint: good.unwrap_or(Sha256::of(b"none")) })
+    }
+
     fn wish(&mut self, command: Command) -> Reply {
         let wish = Wish { by: "anna".into(), why: "because".into(), command };
         let bytes = serde_json::to_vec(&wish).unwrap();
@@ -245,18 +256,18 @@ fn a_set_that_keeps_the_agent_from_working_goes_back_at_a_start() {
 #[test]
 fn an_operator_activates_and_goes_back_but_never_below_the_floor() {
     let mut bench = Bench::new(&rules());
-    assert!(bench.wish(Command::Rollback).text.contains("no last good set"));
-    assert!(bench.wish(Command::Activate).text.contains("no candidate"));
+    assert!(bench.roll_back().text.contains("no last good set"));
+    assert!(bench.activate().text.contains("no candidate"));
     bench.bring(&bench.plant.set(6));
-    assert_eq!(bench.wish(Command::Activate).stage, Stage::Active);
+    assert_eq!(bench.activate().stage, Stage::Active);
     assert_eq!(bench.active(), Some(6));
-    assert_eq!(bench.wish(Command::Rollback).stage, Stage::RolledBack);
+    assert_eq!(bench.roll_back().stage, Stage::RolledBack);
     assert_eq!(bench.active(), Some(5));
 
     let forbidding = signed(&set(7, |m| m.floor = 7), &[&bench.plant.trainer, &bench.plant.bert]);
     bench.bring(&forbidding);
-    bench.wish(Command::Activate);
-    let refused = bench.wish(Command::Rollback);
+    bench.activate();
+    let refused = bench.roll_back();
     assert!(!refused.done && refused.text.contains("nothing below 7"), "{}", refused.text);
     assert_eq!(bench.active(), Some(7));
     let path = put(&bench.models, "stick", &bench.plant.set(8)).unwrap();

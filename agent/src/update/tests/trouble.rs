@@ -114,11 +114,11 @@ fn a_rollback_takes_thresholds_for_the_set_along_and_begins_shadow_anew() {
     let rules = Rules { shadow_coils: 3, ..rules() };
     let mut bench = Bench::new(&rules);
     bench.bring(&bench.plant.set(6));
-    bench.wish(Command::Activate);
+    bench.activate();
     let six = bench.update.state().active.as_ref().unwrap().set;
     bench.bring(&signed(&policy(7, six), &[&bench.plant.bert]));
     assert!(bench.update.state().candidate.is_some());
-    bench.wish(Command::Rollback);
+    bench.roll_back();
     assert_eq!((bench.active(), bench.update.state().candidate.clone()), (Some(5), None));
     (0..4).for_each(|_| drop(bench.coil()));
     assert_eq!(bench.active(), Some(5));
@@ -129,7 +129,7 @@ fn what_never_proved_itself_is_nothing_to_go_back_to() {
     let mut bench = Bench::new(&rules());
     for release in [6, 7] {
         bench.bring(&bench.plant.set(release));
-        assert_eq!(bench.wish(Command::Activate).stage, Stage::Active);
+        assert_eq!(bench.activate().stage, Stage::Active);
     }
     assert_eq!(bench.update.state().last_good.as_ref().unwrap().release, 5, "6 was on probation");
 }
@@ -172,7 +172,7 @@ fn a_thiefs_dates_and_floors_are_taken_back_with_the_count() {
         &[&bench.plant.trainer, &bench.plant.anna],
     );
     bench.bring(&far);
-    assert_eq!(bench.wish(Command::Activate).stage, Stage::Active);
+    assert_eq!(bench.activate().stage, Stage::Active);
     bench.update.words();
     let honest = signed(&set(6, |_| ()), &[&bench.plant.trainer, &bench.plant.bert]);
     assert!(bench.bring(&honest)[0].text.contains("(rollback)"));
@@ -180,6 +180,86 @@ fn a_thiefs_dates_and_floors_are_taken_back_with_the_count() {
     document.restart_release = Some(5);
     bench.bring(&signed(&trust(&document), &[&bench.plant.root]));
     assert_eq!(stages(&bench.bring(&honest)), [Stage::Staged, Stage::Shadow]);
-    assert_eq!(bench.wish(Command::Activate).stage, Stage::Active);
+    assert_eq!(bench.activate().stage, Stage::Active);
     assert_eq!((bench.active(), bench.update.state().floor), (Some(6), 5));
+}
+
+#[test]
+fn a_wish_for_one_release_moves_no_other() {
+    let mut bench = Bench::new(&rules());
+    let six = bench.plant.set(6);
+    bench.bring(&six);
+    let wished = Command::Activate { fingerprint: fingerprint(&six) };
+    bench.bring(&bench.plant.set(7));
+    let refused = bench.wish(wished);
+    assert!(!refused.done && refused.text.contains("release 7"), "{}", refused.text);
+    assert!(refused.text.contains("is there now"), "{}", refused.text);
+    assert_eq!(bench.active(), Some(5));
+    assert_eq!(bench.activate().stage, Stage::Active);
+    let refused = bench.wish(Command::Rollback { fingerprint: fingerprint(&six) });
+    assert!(!refused.done && refused.text.contains("release 5"), "{}", refused.text);
+    assert_eq!(bench.active(), Some(7));
+    assert_eq!(chosen(Verb::RollBack, bench.update.state(), Some(5)).ok(), {
+        bench.update.state().last_good.as_ref().map(Release::fingerprint)
+    });
+    assert!(chosen(Verb::RollBack, bench.update.state(), Some(6)).is_err());
+}
+
+#[test]
+fn what_a_revoked_key_let_in_is_no_way_back() {
+    let mut bench = Bench::new(&rules());
+    let six = signed(&set(6, |_| ()), &[&bench.plant.trainer, &bench.plant.bert]);
+    bench.bring(&six);
+    assert_eq!(bench.activate().stage, Stage::Active);
+    assert_eq!(bench.update.state().way_back().unwrap().release, 5);
+    bench.bring(&signed(&trust(&bench.plant.without_anna(2)), &[&bench.plant.root]));
+    let refused = bench.roll_back();
+    assert!(!refused.done && refused.text.contains("is revoked"), "{}", refused.text);
+    assert_eq!(bench.update.state().way_back(), None, "no rule goes there either");
+    bench = bench.restart(&rules());
+    assert!(!bench.roll_back().done);
+    assert_eq!(bench.active(), Some(6));
+}
+
+#[test]
+fn what_decided_when_its_key_was_revoked_is_no_way_back_later() {
+    let mut bench = Bench::new(&rules());
+    bench.bring(&signed(&trust(&bench.plant.without_anna(2)), &[&bench.plant.root]));
+    assert_eq!(bench.coil().model.release, 5, "what decides, decides on");
+    bench.bring(&signed(&set(6, |_| ()), &[&bench.plant.trainer, &bench.plant.bert]));
+    assert_eq!(bench.activate().stage, Stage::Active);
+    assert_eq!(bench.update.state().last_good.as_ref().unwrap().release, 5);
+    assert!(bench.roll_back().text.contains("is revoked"));
+    assert_eq!(bench.active(), Some(6));
+}
+
+#[test]
+fn a_key_that_was_only_let_go_leaves_the_way_back() {
+    let mut bench = Bench::new(&rules());
+    bench.bring(&signed(&set(6, |_| ()), &[&bench.plant.trainer, &bench.plant.bert]));
+    bench.activate();
+    let mut document = bench.plant.without_anna(2);
+    document.revoked.clear();
+    bench.bring(&signed(&trust(&document), &[&bench.plant.root]));
+    assert_eq!(bench.roll_back().stage, Stage::RolledBack);
+    assert_eq!(bench.active(), Some(5));
+}
+
+#[test]
+fn a_coil_bound_to_thresholds_in_no_slot_any_more_names_them() {
+    let mut bench = Bench::new(&rules());
+    let set = bench.update.state().active.as_ref().unwrap().set;
+    let six = signed(&policy_with(6, set, 0.5), &[&bench.plant.bert]);
+    bench.bring(&six);
+    bench.activate();
+    bench.begin("LONG");
+    for release in [7, 8] {
+        bench.bring(&signed(&policy_with(release, set, 0.6), &[&bench.plant.bert]));
+        assert_eq!(bench.activate().stage, Stage::Active);
+    }
+    assert_eq!(bench.update.state().last_good.as_ref().unwrap().release, 5);
+    bench = bench.restart(&rules());
+    let model = bench.finish("LONG").model;
+    assert_eq!((model.release, model.policy), (6, Some(fingerprint(&six).to_string())));
+    assert_ne!(model.bundle, "earlier");
 }
