@@ -24,6 +24,8 @@ mod golden;
 pub mod neighbours;
 pub mod report;
 mod special;
+#[cfg(test)]
+mod tests;
 mod told;
 pub mod watch;
 

@@ -7,7 +7,7 @@
 //!   left out;
 //! - a sample counts as many coils as are worth independent ones: Kish's effective number of the weights, divided by
 //!   the time over which ranks are correlated, by the variance of batch means;
-//! - over all columns Holm's correction holds the chance that any false one is named, whatever the dependence between
+//! - over all columns (those of orders apart) Holm's correction holds the chance that any false one is named, whatever the dependence between
 //!   columns. Benjamini and Hochberg's would hold the share of false ones among those named, and only under a kind of
 //!   dependence that columns that are parts of one sum do not have; in an undisturbed month each alarm is false.
 

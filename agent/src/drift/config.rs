@@ -15,7 +15,7 @@ pub struct Config {
     pub min_reference: usize,
     /// A column with fewer values in the window is not judged.
     pub min_window: usize,
-    /// Chance of a false alarm in one look over all columns, where coils of a mix are independent draws.
+    /// Chance of a false alarm in one look, over the columns of orders and over all others.
     pub alpha: f64,
     /// Least distance that matters, in standard deviations of the reference.
     pub min_effect: f64,

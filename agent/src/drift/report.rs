@@ -1,7 +1,7 @@
 //! What is told of drift: the form of `GET /api/v1/drift`.
 
 use super::columns::Kind;
-use super::gauges;
+use super::{distance, gauges};
 use coilsight_models::coil::{CoilId, Gauge, Side};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -141,6 +141,21 @@ pub struct Figures {
     pub psi: Option<f64>,
 }
 
+impl Figures {
+    /// Of a reference and a recent sample, both sorted; `classes` are categories.
+    pub fn of(reference: &[f64], recent: &[f64], classes: bool) -> Self {
+        let number =
+            |of: fn(&[f64], &[f64]) -> Option<f64>| if classes { None } else { of(reference, recent) };
+        Self {
+            ks_p: number(distance::ks_p),
+            chi_square_p: if classes { distance::chi_square_p(reference, recent) } else { None },
+            wasserstein: number(distance::wasserstein),
+            jensen_shannon: distance::jensen_shannon(reference, recent),
+            psi: distance::psi(reference, recent),
+        }
+    }
+}
+
 /// At like order mix, and counted as so many coils as are worth independent ones.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adjusted {
@@ -176,6 +191,23 @@ pub enum Code {
     Prediction,
     /// Coils are unlike those trained on.
     Unlike,
+}
+
+impl Code {
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GaugeBlind => "gauge_blind",
+            Self::GaugeOff => "gauge_off",
+            Self::GaugeGaps => "gauge_gaps",
+            Self::GaugeNoise => "gauge_noise",
+            Self::Profile => "profile",
+            Self::Level => "level",
+            Self::Variation => "variation",
+            Self::Prediction => "prediction",
+            Self::Unlike => "unlike",
+        }
+    }
 }
 
 /// Something a person must act on.

@@ -8,6 +8,9 @@ use super::watch::Look;
 use coilsight_models::coil::{Gauge, Side};
 use std::fmt::Write;
 
+/// A gauge that varies less than so many times as much as it did along the strip asks for nobody.
+const NOISE: f64 = 1.25;
+
 /// Of a gauge.
 pub fn gauge(column: usize, reading: &Reading, since: Option<Mark>) -> GaugeReport {
     let of = reading.offset.map(direction);
@@ -51,8 +54,7 @@ pub fn column(report: &ColumnReport, enough: bool) -> String {
 
 /// Of what was ordered.
 pub fn order_mix(report: &mut Report) {
-    let drifted =
-        report.columns.iter().filter(|c| c.drifted && matches!(c.kind, Kind::Order | Kind::OrderClass));
+    let drifted = report.columns.iter().filter(|c| c.drifted && c.kind.of_order());
     let names: Vec<&str> = drifted.map(|c| c.name.as_str()).collect();
     let mix = &mut report.order_mix;
     mix.changed = !names.is_empty();
@@ -99,7 +101,9 @@ pub(super) fn findings(
         if spreads.len() > MOST_OFF {
             findings.push(variation(side, &report.columns[spreads[0]], since(&spreads)));
         } else {
-            findings.extend(spreads.iter().map(|n| noise(&report.columns[*n], since(&[*n]))));
+            let much =
+                spreads.iter().filter(|n| !(1.0 / NOISE..NOISE).contains(&times(&report.columns[**n])));
+            findings.extend(much.map(|n| noise(&report.columns[*n], since(&[*n]))));
         }
         for n in drifted(Kind::Level, Some(side)) {
             findings.push(level(side, &report.columns[n], since(&[n])));
@@ -231,16 +235,20 @@ fn unlike(window: f64, before: f64) -> Finding {
 }
 
 fn finding(code: Code, of: &str, since: Option<Mark>, text: String, to_do: &str) -> Finding {
-    let key = format!("{code:?} {of}");
+    let key = format!("{} {of}", code.name());
     Finding { code, key, gauge: None, side: None, percent: None, since, text, to_do: to_do.to_owned() }
 }
 
-fn more(column: &ColumnReport) -> String {
+/// Median of the window over that of the reference.
+fn times(column: &ColumnReport) -> f64 {
     let (before, now) = (column.reference_median.unwrap_or(0.0), column.window_median.unwrap_or(0.0));
-    let times = if before > 0.0 { now / before } else { 1.0 };
-    match times {
-        _ if times >= 1.05 => format!("{times:.1} times as much"),
-        _ if times <= 0.95 => format!("only {times:.1} times as much"),
+    if before > 0.0 { now / before } else { 1.0 }
+}
+
+fn more(column: &ColumnReport) -> String {
+    match times(column) {
+        times if times >= 1.05 => format!("{times:.1} times as much"),
+        times if times <= 0.95 => format!("only {times:.1} times as much"),
         _ => "in another way".to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use super::adjusted::{self, Compared, Stratum, Value};
 use super::columns::{Column, Columns, Kind};
 use super::gauges::{self, Reading};
-use super::neighbours::{Gauges, Neighbours, middle};
+use super::neighbours::{Neighbours, middle};
 use super::report::{Adjusted, ColumnReport, Figures, Mark, OrderMix, Report, Sample, State, Unlike};
 use super::{Config, distance, told};
 use coilsight_models::coil::{CoilId, GAUGES, Gauge};
@@ -14,6 +14,8 @@ use std::collections::VecDeque;
 pub const STRIDE: u64 = 10;
 /// Coils between two lessons while the reference is gathered.
 const LESSON: usize = 50;
+/// So many times the coils that say how a gauge reads it must read well to be fine again.
+const WELL: usize = 2;
 
 /// A judged coil.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +37,8 @@ impl Coil {
 /// A watch over the coils that one set of models judges on one line.
 ///
 /// In memory: reference and window, together 700 coils of 350 to 400 bytes unless configured otherwise, 0.3 MB. A
-/// [`push`](Self::push) takes some 20 µs and every tenth one some milliseconds; a [`report`](Self::report), some ten.
-/// The same coils give the same report.
+/// [`push`](Self::push) takes a tenth of a millisecond, every tenth of them, which looks at all columns, four; a
+/// [`report`](Self::report) five. The same coils give the same report.
 #[derive(Clone, Debug)]
 pub struct Watch {
     config: Config,
@@ -49,6 +51,9 @@ pub struct Watch {
     neighbours: Option<Neighbours>,
     gauges: [Reading; GAUGES],
     gauges_since: [Option<Mark>; GAUGES],
+    /// For how many coils a gauge that is off has read well again.
+    well: [usize; GAUGES],
+    off: [Option<usize>; GAUGES],
     looks: Vec<Look>,
 }
 
@@ -67,7 +72,7 @@ impl Watch {
     /// A watch over coils that models of these names judge.
     pub fn new(config: Config, models: &[String]) -> Self {
         let columns = Columns::names(models);
-        let unknown = Reading { state: gauges::State::Unknown, offset: None, gap: None, since: None };
+        let unknown = Reading { state: gauges::State::Unknown, offset: None, gap: None, coils: None };
         Self {
             looks: vec![Look::default(); columns.len()],
             columns,
@@ -77,15 +82,18 @@ impl Watch {
             neighbours: None,
             gauges: [unknown; GAUGES],
             gauges_since: [const { None }; GAUGES],
+            well: [0; GAUGES],
+            off: [None; GAUGES],
             config,
         }
     }
 
-    /// Goes on with a reference that was kept, oldest coil first. The newest coils follow by [`Self::push`]: as many
-    /// as the window and some twenty looks more ([`Self::run_up`]) bring back all that the watch had found.
+    /// Goes on with a reference that was kept, oldest coil first. Coils after it follow by [`Self::push`]: the newest
+    /// [`Self::run_up`] of them bring back what the watch had found; more are not needed.
     pub fn resume(config: Config, models: &[String], reference: Vec<Coil>) -> Self {
         let mut watch = Self::new(config, models);
         for coil in reference.into_iter().take(watch.config.reference) {
+            watch.recall(coil.clone());
             watch.refer(coil);
         }
         watch
@@ -108,10 +116,7 @@ impl Watch {
         } else {
             self.after += 1;
         }
-        if self.recent.len() == self.config.window {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(coil);
+        self.recall(coil);
         self.read_gauges();
         if self.after > 0 && self.after.is_multiple_of(STRIDE) {
             self.look();
@@ -160,6 +165,13 @@ impl Watch {
         report
     }
 
+    fn recall(&mut self, coil: Coil) {
+        if self.recent.len() == self.config.window {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(coil);
+    }
+
     fn refer(&mut self, coil: Coil) {
         self.reference.push(coil);
         let n = self.reference.len();
@@ -177,16 +189,22 @@ impl Watch {
     }
 
     fn read_gauges(&mut self) {
-        let off = |g: usize| self.gauges[g].state == gauges::State::Off;
-        let before = (0..GAUGES).filter(|g| off(*g)).fold(0, |mask: Gauges, g| mask | 1 << g);
         let coils = self.recent.iter().map(|coil| &coil.columns);
-        let now = gauges::read(&self.config, self.neighbours.as_ref(), coils, before);
-        for (g, reading) in now.iter().enumerate() {
-            if reading.state != self.gauges[g].state {
-                self.gauges_since[g] = reading.since.map(|at| self.recent[at].mark());
+        let now = gauges::read(&self.config, self.neighbours.as_ref(), coils, &self.off);
+        for (g, mut reading) in now.into_iter().enumerate() {
+            // What was off is fine once it has read well for a while: nobody wants to hear of it to and fro.
+            let well = self.off[g].is_some() && reading.state == gauges::State::Fine;
+            self.well[g] = if well { self.well[g] + 1 } else { 0 };
+            if well && self.well[g] < WELL * self.config.gauge_coils {
+                (reading.state, reading.coils) = (gauges::State::Off, self.off[g].map(|n| n + 1));
             }
+            self.off[g] = reading.coils.filter(|_| reading.state == gauges::State::Off);
+            if reading.state != self.gauges[g].state {
+                let oldest = reading.coils.map(|n| self.recent.len().saturating_sub(n));
+                self.gauges_since[g] = oldest.and_then(|at| self.recent.get(at)).map(Coil::mark);
+            }
+            self.gauges[g] = reading;
         }
-        self.gauges = now;
     }
 
     fn look(&mut self) {
@@ -194,12 +212,16 @@ impl Watch {
         let now = window.last().map(|coil| coil.mark());
         let compared: Vec<Option<Compared>> =
             self.columns.iter().map(|column| self.compare(column, &window)).collect();
-        let tested: Vec<usize> = (0..compared.len()).filter(|n| compared[*n].is_some()).collect();
-        let p: Vec<f64> = compared.iter().flatten().map(|c| c.p).collect();
-        let adjusted = adjusted::holm(&p);
         self.looks.iter_mut().for_each(|look| look.compared = None);
-        for (n, p) in tested.into_iter().zip(adjusted) {
-            self.looks[n].compared = compared[n].map(|c| (c, p));
+        // What is ordered is a question of its own: it takes nothing from the others' chances, nor they from its.
+        let (orders, others): (Vec<usize>, Vec<usize>) = (0..compared.len())
+            .filter(|n| compared[*n].is_some())
+            .partition(|n| self.columns[*n].kind.of_order());
+        for family in [orders, others] {
+            let p: Vec<f64> = family.iter().filter_map(|n| compared[*n]).map(|c| c.p).collect();
+            for (n, p) in family.into_iter().zip(adjusted::holm(&p)) {
+                self.looks[n].compared = compared[n].map(|c| (c, p));
+            }
         }
         for look in &mut self.looks {
             let other = look
@@ -245,7 +267,11 @@ impl Watch {
             window_n: b.len(),
             reference_median: median(&a),
             window_median: median(&b),
-            figures: if enough { figures(column.kind, &a, &b) } else { Figures::default() },
+            figures: if enough {
+                Figures::of(&a, &b, column.kind == Kind::OrderClass)
+            } else {
+                Figures::default()
+            },
             adjusted: look.compared.map(|(c, p)| Adjusted {
                 p,
                 effect: c.effect,
@@ -268,17 +294,6 @@ fn least(kind: Kind) -> f64 {
         Kind::GaugeGaps | Kind::Prediction => 0.02,
         Kind::Level | Kind::Order => 1.0,
         Kind::OrderClass => 0.0,
-    }
-}
-
-fn figures(kind: Kind, a: &[f64], b: &[f64]) -> Figures {
-    let number = kind != Kind::OrderClass;
-    Figures {
-        ks_p: number.then(|| distance::ks_p(a, b)).flatten(),
-        chi_square_p: (!number).then(|| distance::chi_square_p(a, b)).flatten(),
-        wasserstein: number.then(|| distance::wasserstein(a, b)).flatten(),
-        jensen_shannon: distance::jensen_shannon(a, b),
-        psi: distance::psi(a, b),
     }
 }
 
