@@ -11,9 +11,43 @@ use std::sync::Arc;
 /// Languages that there is a file of.
 pub(super) const LANGUAGES: [&str; 2] = ["en", "de"];
 
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const WORDS: &str = "application/json";
+const PICTURE: &str = "image/svg+xml";
+
 /// Name, type and content of each file.
-const FILES: &[(&str, &str, &[u8])] =
-    &[("index.html", "text/html; charset=utf-8", include_bytes!("page/index.html"))];
+const FILES: &[(&str, &str, &[u8])] = &[
+    ("figures.css", STYLE, include_bytes!("page/figures.css")),
+    ("page.css", STYLE, include_bytes!("page/page.css")),
+    ("index.html", HTML, include_bytes!("page/index.html")),
+    ("agreement.js", SCRIPT, include_bytes!("page/agreement.js")),
+    ("api.js", SCRIPT, include_bytes!("page/api.js")),
+    ("app.js", SCRIPT, include_bytes!("page/app.js")),
+    ("coil.js", SCRIPT, include_bytes!("page/coil.js")),
+    ("colours.js", SCRIPT, include_bytes!("page/colours.js")),
+    ("details.js", SCRIPT, include_bytes!("page/details.js")),
+    ("dialog.js", SCRIPT, include_bytes!("page/dialog.js")),
+    ("dom.js", SCRIPT, include_bytes!("page/dom.js")),
+    ("faults.js", SCRIPT, include_bytes!("page/faults.js")),
+    ("figures.js", SCRIPT, include_bytes!("page/figures.js")),
+    ("heat.js", SCRIPT, include_bytes!("page/heat.js")),
+    ("help.js", SCRIPT, include_bytes!("page/help.js")),
+    ("languages.js", SCRIPT, include_bytes!("page/languages.js")),
+    ("list.js", SCRIPT, include_bytes!("page/list.js")),
+    ("live.js", SCRIPT, include_bytes!("page/live.js")),
+    ("login.js", SCRIPT, include_bytes!("page/login.js")),
+    ("queues.js", SCRIPT, include_bytes!("page/queues.js")),
+    ("rejudge.js", SCRIPT, include_bytes!("page/rejudge.js")),
+    ("say.js", SCRIPT, include_bytes!("page/say.js")),
+    ("scores.js", SCRIPT, include_bytes!("page/scores.js")),
+    ("session.js", SCRIPT, include_bytes!("page/session.js")),
+    ("status.js", SCRIPT, include_bytes!("page/status.js")),
+    ("de.json", WORDS, include_bytes!("page/de.json")),
+    ("en.json", WORDS, include_bytes!("page/en.json")),
+    ("favicon.svg", PICTURE, include_bytes!("page/favicon.svg")),
+];
 
 const OPENAPI: &str = include_str!("openapi.json");
 
