@@ -21,9 +21,9 @@ export function statusView(host) {
       part("scores", () => get("/scores", { window: chosen }), scores);
     },
   }, t(`window.${name}`))));
-  put(host, el("h1", { class: "unseen" }, t("nav.status")), el("div", { class: "sheet cards" }, parts.map((name) =>
+  put(host, el("h1", { class: "unseen" }, t("nav.status")), el("div", { class: "sheet" }, el("div", { class: "cards" }, parts.map((name) =>
     el("section", { class: `part ${name}`, "aria-labelledby": `part-${name}` },
-      el("div", { class: "title" }, el("h2", { id: `part-${name}` }, t(`status.${name}`)), name === "scores" ? choice : null), bodies[name]))));
+      el("div", { class: "title" }, el("h2", { id: `part-${name}` }, t(`status.${name}`)), name === "scores" ? choice : null), bodies[name])))));
 
   const known = {};
   // Each part stands for itself: one that cannot be had leaves the others.
