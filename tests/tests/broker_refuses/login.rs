@@ -51,7 +51,9 @@ fn a_name_that_is_not_known() {
     let folder = tempfile::tempdir().unwrap();
     let agent = agent(folder.path(), 1883, "");
     // RFC 6761: no name server knows it.
-    let config = std::fs::read_to_string(agent.config()).unwrap().replace("127.0.0.1", "broker.invalid");
+    let config = std::fs::read_to_string(agent.config())
+        .unwrap()
+        .replace("host = \"127.0.0.1\"", "host = \"broker.invalid\"");
     std::fs::write(agent.config(), config).unwrap();
     let said = Said {
         check: "name",

@@ -1,6 +1,8 @@
 //! What goes out, and when it leaves the outbox.
 
 use super::*;
+use crate::operators::Operators;
+use coilsight_models::tally::Reason;
 
 #[test]
 fn a_decision_leaves_the_outbox_when_the_broker_has_taken_all_of_it() {
@@ -75,6 +77,56 @@ fn a_word_becomes_a_disposition_and_a_correction_names_what_it_supersedes() {
     assert_eq!(said[1]["supersedes"], said[0]["disposition_id"]);
     assert_eq!(said[2]["superseded_by"], said[1]["disposition_id"], "heard last, said before");
     assert_eq!(bench.waiting(), 0);
+}
+
+#[test]
+fn a_word_that_is_taken_back_goes_out_too_and_says_what_stands_then() {
+    let mut bench = Bench::new();
+    bench.up(false);
+    bench.coil("X", SIX, false);
+    let word = |label: &str, at: &str| json!({"coil_id": "X", "label": label, "operator": "op-1", "at": at});
+    bench.say("feedback", &word("OK", "2026-01-05T09:00:00Z"));
+    bench.confirm();
+    let first = bench.on("disposition")[0].clone();
+    let about = first["decision_id"].as_str().unwrap();
+    // As the page keeps them.
+    let keep = |key: &str, label: &str, at: &str, withdraws: Option<&str>| {
+        let mut record = word(label, at);
+        record["known"] = json!(true);
+        record["source"] = json!("page");
+        record["withdraws"] = json!(withdraws);
+        bench.station.line().archive().feedback(key, Some(about), record.to_string().as_bytes()).unwrap();
+    };
+    keep("second", "NOK", "2026-01-05T10:00:00Z", None);
+    keep("third", "NOK", "2026-01-05T10:00:05Z", Some("second"));
+    keep("fourth", "OK", "2026-01-05T10:00:09Z", first["disposition_id"].as_str());
+    bench.step(Vec::new(), 1);
+    bench.confirm();
+    let said = bench.on("disposition");
+    let told = |n: usize| (said[n]["label"].clone(), said[n]["supersedes"].clone());
+    assert_eq!(told(1), (json!("NOK"), first["disposition_id"].clone()));
+    assert_eq!(told(2), (json!("OK"), json!("second")), "what was said before stands again");
+    assert_eq!(told(3), (Value::Null, first["disposition_id"].clone()), "nobody's word stands");
+}
+
+#[test]
+fn words_of_strangers_are_kept_and_told_and_count_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new();
+    // Nobody is in the roster.
+    bench.station.believe(Arc::new(Operators::of(folder.path().join("operators.json"))));
+    bench.up(false);
+    bench.coil("X", SIX, false);
+    let word = |at: &str| json!({"coil_id": "X", "label": "OK", "operator": "mallory", "at": at});
+    bench.say("feedback", &word("2026-01-05T09:00:00Z"));
+    bench.say("feedback", &word("2026-01-05T09:01:00Z"));
+    bench.confirm();
+    assert_eq!(bench.on("disposition").len(), 0);
+    let told = bench.on("notification").into_iter().filter(|n| n["topic"] == "words").count();
+    assert_eq!(told, 1, "once, however many words");
+    let sums = bench.station.line().tally().messages;
+    assert_eq!((sums.set_aside[&Reason::UnknownOperator], sums.adds_up()), (2, true));
+    assert_eq!(bench.station.line().archive().feedbacks().count(), 2);
 }
 
 #[test]
