@@ -168,7 +168,8 @@ fn sentence(who: &str, agreed: &Agreed) -> String {
     text
 }
 
-/// The words of J. R. Landis, G. G. Koch, The measurement of observer agreement for categorical data, Biometrics 33 (1977).
+/// The words of J. R. Landis, G. G. Koch, The measurement of observer agreement for categorical data, Biometrics 33
+/// (1977).
 fn grade(kappa: f64) -> &'static str {
     match kappa {
         k if k < 0.0 => "poor",

@@ -24,8 +24,9 @@ pub struct Paper {
     pub more_than: u32,
     /// It fires when the score is under this.
     pub under: f64,
-    /// The score is that of all coils, as labelled ones stand for them. Without: of the labelled ones as they are, which on a line
-    /// where NOK coils are labelled and OK ones are drawn says how many NOK verdicts are right, and little else.
+    /// The score is that of all coils, as labelled ones stand for them. Without: of the labelled ones as they are,
+    /// which on a line where NOK coils are labelled and OK ones are drawn says how many NOK verdicts are right, and
+    /// little else.
     pub weighted: bool,
 }
 
@@ -39,7 +40,8 @@ pub struct Sequential {
     pub recall: f64,
     /// Good models pass at least this share of OK coils.
     pub specificity: f64,
-    /// With at most this probability anything of a set whose judges are all good is ever reported, however long it is watched.
+    /// With at most this probability anything of a set whose judges are all good is ever reported, however long it is
+    /// watched.
     pub false_alarms: f64,
 }
 

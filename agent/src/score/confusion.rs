@@ -46,14 +46,15 @@ impl Confusion {
         ratio(self.true_ok, self.true_ok + self.false_nok)
     }
 
-    /// The mean of recall and specificity (K. H. Brodersen et al., The balanced accuracy and its posterior distribution,
-    /// ICPR 2010): 0.5 for a model that says the same of every coil. `None` unless there are both kinds of coil.
+    /// The mean of recall and specificity (K. H. Brodersen et al., The balanced accuracy and its posterior
+    /// distribution, ICPR 2010): 0.5 for a model that says the same of every coil. `None` unless there are both kinds
+    /// of coil.
     pub fn balanced_accuracy(&self) -> Option<f64> {
         Some(f64::midpoint(self.recall()?, self.specificity()?))
     }
 
-    /// Matthews' correlation coefficient (B. W. Matthews, Biochimica et Biophysica Acta 405 (1975)): 0 for one that says
-    /// the same of every coil (scikit-learn's convention). `None` unless there are both kinds of coil.
+    /// Matthews' correlation coefficient (B. W. Matthews, Biochimica et Biophysica Acta 405 (1975)): 0 for one that
+    /// says the same of every coil (scikit-learn's convention). `None` unless there are both kinds of coil.
     pub fn mcc(&self) -> Option<f64> {
         let (recall, specificity) = (self.recall()?, self.specificity()?);
         // By shares of the total: products of four counts would leave what f64 holds exactly.

@@ -1,23 +1,25 @@
 //! Evidence that a rate is above its bound, that may be looked at after every coil.
 //!
-//! Coil by coil a bet is made against "the rate is at most b" (b: 0.2 of NOK coils missed, say). Each coil has a payoff X of
-//! mean at most 0 if that is true: 1 - b for an error, -b for a coil judged right that could have been one, 0 for any
-//! other coil. The product of `1 + lambda X` is then a nonnegative supermartingale for any lambda in `[0, 1/b]`; it ever
-//! exceeds 1/alpha with probability at most alpha, at whatever moments one looks (J. Ville, Etude critique de la notion de
-//! collectif, 1939; I. Waudby-Smith, A. Ramdas, Estimating means of bounded random variables by betting, Journal of the
-//! Royal Statistical Society B 86 (2024); A. Ramdas, P. Gruenwald, V. Vovk, G. Shafer, Game-theoretic statistics and safe
-//! anytime-valid inference, Statistical Science 38 (2023)). So is every mixture of such products, and what is kept here is
-//! a mixture over [`STAKES`] and over the coil at which betting begins: half of the weight bets from the first coil on; the
-//! rest, thinner and thinner, from each later one, so that years of good work do not hide that it ends (the sum over beginnings is
-//! Shiryaev and Roberts's statistic with weights that sum to 1; compare J. Shin, A. Ramdas, A. Rinaldo, E-detectors, The New
-//! England Journal of Statistics in Data Science 2 (2024)).
+//! Coil by coil a bet is made against "the rate is at most b" (b: 0.2 of NOK coils missed, say). Each coil has a
+//! payoff X of mean at most 0 if that is true: 1 - b for an error, -b for a coil judged right that could have been
+//! one, 0 for any other coil. The product of `1 + lambda X` is then a nonnegative supermartingale for any lambda in
+//! `[0, 1/b]`; it ever exceeds 1/alpha with probability at most alpha, at whatever moments one looks (J. Ville, Etude
+//! critique de la notion de collectif, 1939; I. Waudby-Smith, A. Ramdas, Estimating means of bounded random variables
+//! by betting, Journal of the Royal Statistical Society B 86 (2024); A. Ramdas, P. Gruenwald, V. Vovk, G. Shafer,
+//! Game-theoretic statistics and safe anytime-valid inference, Statistical Science 38 (2023)). So is every mixture of
+//! such products, and what is kept here is a mixture over [`STAKES`] and over the coil at which betting begins: half
+//! of the weight bets from the first coil on; the rest, thinner and thinner, from each later one, so that years of
+//! good work do not hide that it ends (the sum over beginnings is Shiryaev and Roberts's statistic with weights that
+//! sum to 1; compare J. Shin, A. Ramdas, A. Rinaldo, E-detectors, The New England Journal of Statistics in Data
+//! Science 2 (2024)).
 //!
-//! Where a label is missing, the payoff is the smallest that it could be. Each factor then is at most what it would be with all labels
-//! known, so the bound holds whichever labels are missing, late, or given by whom; and an OK coil that was drawn with share
-//! p counts 1/p times if it turns out to be a miss, and 0 undrawn: the mean over the draw is the same.
+//! Where a label is missing, the payoff is the smallest that it could be. Each factor then is at most what it would be
+//! with all labels known, so the bound holds whichever labels are missing, late, or given by whom; and an OK coil that
+//! was drawn with share p counts 1/p times if it turns out to be a miss, and 0 undrawn: the mean over the draw is the
+//! same.
 
-/// Stakes, in shares of the highest that cannot ruin, and their weights. Small ones win by small excesses and by misses that
-/// weigh much, large ones by blatant failures.
+/// Stakes, in shares of the highest that cannot ruin, and their weights. Small ones win by small excesses and by
+/// misses that weigh much, large ones by blatant failures.
 const STAKES: [(f64, f64); 5] = [(0.01, 0.15), (0.03, 0.15), (0.1, 0.15), (0.3, 0.15), (0.9, 0.4)];
 /// Fortunes beyond this are not told apart.
 const PLENTY: f64 = 1e200;

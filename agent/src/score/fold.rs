@@ -4,9 +4,9 @@
 //! The paper's rule looks at the score. The sequential test looks at two rates apart, because with 97 % of coils OK a
 //! model that says OK to everything is right 97 % of the time:
 //!
-//! - **misses**: of the NOK coils, the share of which it says OK. A miss is known if the coil went to NOK or REVIEW (it
-//!   then counts once) or was drawn from the OK ones (it then counts 1 / share times). Every coil of which it says NOK, and
-//!   that nobody called OK, counts as a NOK coil that it found.
+//! - **misses**: of the NOK coils, the share of which it says OK. A miss is known if the coil went to NOK or REVIEW
+//!   (it then counts once) or was drawn from the OK ones (it then counts 1 / share times). Every coil of which it says
+//!   NOK, and that nobody called OK, counts as a NOK coil that it found.
 //! - **false alarms**: of the OK coils, the share of which it says NOK. Every coil of which it says OK, and that nobody
 //!   called NOK, counts as an OK coil that it passed.
 //!
@@ -14,6 +14,7 @@
 
 use super::config::Config;
 use super::confusion::Confusion;
+use super::estimated::Estimated;
 use super::evidence::Evidence;
 use super::judged::Judged;
 use super::strata::{Said, Strata};
@@ -64,7 +65,8 @@ impl Fold {
         }
     }
 
-    /// Takes the next coil, in the order in which they were judged. Coils of which the judge said nothing are passed over.
+    /// Takes the next coil, in the order in which they were judged. Coils of which the judge said nothing are passed
+    /// over.
     pub fn take(&mut self, coil: &Judged) {
         let nok = match self.course {
             Course::Ensemble => coil.ensemble_nok(),
@@ -111,17 +113,14 @@ impl Fold {
         self.false_alarms.value()
     }
 
-    /// Labelled coils that count, and the score on them: of all coils, as those that nobody chose stand for them, or of the
-    /// labelled ones as they are. `None` where labels do not say.
+    /// Labelled coils that count, and the score on them: of all coils, as those that nobody chose stand for them, or
+    /// of the labelled ones as they are. `None` where labels do not say.
     pub fn score(&self, weighted: bool) -> Option<(u64, f64)> {
         if !weighted {
             return Some((self.strata.labelled(), self.strata.counted().accuracy()?));
         }
         let labelled = self.strata.labelled() - self.strata.volunteered().total() as u64;
-        Some((
-            labelled,
-            self.strata.estimate().ok().as_ref().map(super::strata::Estimated::confusion)?.accuracy()?,
-        ))
+        Some((labelled, self.strata.estimate().ok().as_ref().map(Estimated::confusion)?.accuracy()?))
     }
 
     /// Whether the paper's rule is met.

@@ -66,8 +66,8 @@ fn beta_quantile(q: f64, a: f64, b: f64) -> f64 {
     }
 }
 
-/// The regularised incomplete beta function by its continued fraction (NIST Handbook of Mathematical Functions, 8.17.22),
-/// by Lentz's method.
+/// The regularised incomplete beta function by its continued fraction (NIST Handbook of Mathematical Functions,
+/// 8.17.22), by Lentz's method.
 fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return x.clamp(0.0, 1.0);

@@ -1,8 +1,8 @@
 //! How far people agree beyond chance, on two classes.
 //!
-//! Intervals are value -+ 1.96 standard errors by the large-sample formulae that each figure names. With few coils they are rough, and where all
-//! agree the standard error is 0: then the lower end is that of Wilson's interval of the observed agreement, with the
-//! chance agreement held.
+//! Intervals are value -+ 1.96 standard errors by the large-sample formulae that each figure names. With few coils
+//! they are rough, and where all agree the standard error is 0: then the lower end is that of Wilson's interval of the
+//! observed agreement, with the chance agreement held.
 
 use super::interval::{Estimate, Z, wilson};
 use serde::Serialize;
@@ -18,21 +18,22 @@ pub struct Agreed {
     pub all_nok: u64,
     /// The share of coils labelled alike by two of them (the mean over pairs), with Wilson's interval if they are two.
     pub observed: Option<Estimate>,
-    /// Cohen's kappa of two, Fleiss' of more. `null` where everybody says the same of every coil: chance alone would do that.
+    /// Cohen's kappa of two, Fleiss' of more. `null` where everybody says the same of every coil: chance alone would
+    /// do that.
     pub kappa: Option<Estimate>,
     /// The kappa that the same observed agreement would give if OK and NOK were equally frequent: 2 observed - 1
     /// (T. Byrt, J. Bishop, J. B. Carlin, Bias, prevalence and kappa, Journal of Clinical Epidemiology 46 (1993)). Of
     /// two alone.
     pub pabak: Option<Estimate>,
-    /// Gwet's AC1, which does not fall because nearly all coils are OK (K. L. Gwet, Computing inter-rater reliability and
-    /// its variance in the presence of high agreement, British Journal of Mathematical and Statistical Psychology 61
-    /// (2008), whose variance it has).
+    /// Gwet's AC1, which does not fall because nearly all coils are OK (K. L. Gwet, Computing inter-rater reliability
+    /// and its variance in the presence of high agreement, British Journal of Mathematical and Statistical Psychology
+    /// 61 (2008), whose variance it has).
     pub ac1: Option<Estimate>,
 }
 
-/// Two raters, or one twice: whether each said NOK, coil by coil. Cohen's kappa (J. Cohen, A coefficient of agreement for
-/// nominal scales, Educational and Psychological Measurement 20 (1960)) with the variance of J. L. Fleiss, J. Cohen,
-/// B. S. Everitt, Large sample standard errors of kappa and weighted kappa, Psychological Bulletin 72 (1969).
+/// Two raters, or one twice: whether each said NOK, coil by coil. Cohen's kappa (J. Cohen, A coefficient of agreement
+/// for nominal scales, Educational and Psychological Measurement 20 (1960)) with the variance of J. L. Fleiss, J.
+/// Cohen, B. S. Everitt, Large sample standard errors of kappa and weighted kappa, Psychological Bulletin 72 (1969).
 pub fn two(coils: &[(bool, bool)]) -> Agreed {
     let count = |a, b| coils.iter().filter(|&&coil| coil == (a, b)).count() as f64;
     let n = coils.len() as f64;
@@ -70,9 +71,9 @@ pub fn two(coils: &[(bool, bool)]) -> Agreed {
     }
 }
 
-/// Three raters or more: of each coil, how many of the `raters` said NOK. Fleiss' kappa (J. L. Fleiss, Measuring nominal scale agreement
-/// among many raters, Psychological Bulletin 76 (1971)) with the variance of K. L. Gwet, Large-sample variance of Fleiss
-/// generalized kappa, Educational and Psychological Measurement 81 (2021).
+/// Three raters or more: of each coil, how many of the `raters` said NOK. Fleiss' kappa (J. L. Fleiss, Measuring
+/// nominal scale agreement among many raters, Psychological Bulletin 76 (1971)) with the variance of K. L. Gwet,
+/// Large-sample variance of Fleiss generalized kappa, Educational and Psychological Measurement 81 (2021).
 pub fn many(nok: &[u64], raters: u64) -> Agreed {
     let counts: Vec<(u64, u64)> = nok.iter().map(|&nok| (nok.min(raters), raters)).collect();
     let figures = of_many(&counts);

@@ -75,10 +75,10 @@ impl Random {
         }
     }
 
-    /// Beta of these shapes, both above 0.
+    /// Beta of these shapes; a shape of 0 leaves no mass but at its end.
     pub fn beta(&mut self, a: f64, b: f64) -> f64 {
         let (x, y) = (self.gamma(a), self.gamma(b));
-        // Both underflow for tiny shapes only: then the mass lies at the ends.
+        // Both are 0 for tiny shapes only: then the mass lies at the ends.
         if x + y > 0.0 { x / (x + y) } else { f64::from(u8::from(self.chance(a / (a + b)))) }
     }
 }
@@ -107,6 +107,7 @@ mod tests {
         }
         let mean = (0..100_000).map(|_| random.beta(0.5, 19.5)).sum::<f64>() / 1e5;
         assert!((mean - 0.025).abs() < 0.0006, "{mean}");
-        assert_eq!(random.gamma(f64::NAN), 0.0);
+        assert_eq!((random.gamma(f64::NAN), random.beta(0.0, 3.0), random.beta(3.0, 0.0)), (0.0, 0.0, 1.0));
+        assert!([0.0, 1.0].contains(&random.beta(0.0, 0.0)));
     }
 }

@@ -1,6 +1,7 @@
 //! How the models do, by what inspectors say: the body of `GET /api/v1/scores`.
 
 use super::confusion::Confusion;
+use super::estimated::Estimated;
 use super::interval::{Estimate, clopper_pearson, wilson};
 use super::judged::{Judged, Panel};
 use super::strata::{Missing, Said, Strata};
@@ -11,6 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::sync::Arc;
 
+/// Sets whose models are told of apart: the newest in the window.
+const MAX_SETS: usize = 4;
 /// Where the intervals' randomness comes from.
 const SEED: u64 = 7;
 
@@ -25,7 +28,7 @@ pub struct Scores {
     pub from: Option<Timestamp>,
     /// When the last of them was closed.
     pub to: Option<Timestamp>,
-    /// The ensemble, the line, and each model of each set.
+    /// The ensemble, the line, and each model of the newest four sets in the window, the set that judged last first.
     pub judges: Vec<Judge>,
     /// How REVIEW ended.
     pub reviews: Reviews,
@@ -87,7 +90,8 @@ pub struct Figures {
     pub weighted: Option<Confusion>,
     /// Coils that `weighted` leaves out: REVIEW coils that nobody has labelled yet.
     pub left_out: u64,
-    /// The paper's `mperformance`: of the coils with feedback, the share that it judged right; each counts once (Wilson's interval).
+    /// The paper's `mperformance`: of the coils with feedback, the share that it judged right; each counts once
+    /// (Wilson's interval).
     pub score: Option<Estimate>,
     /// The share of all coils that it judges right.
     pub accuracy: Option<Estimate>,
@@ -137,7 +141,7 @@ pub struct Drawn {
 pub fn scores(judged: &[Judged], window: Window, now: Timestamp) -> Scores {
     let inside = window.of(judged, now);
     let mut whole = [(Who::Ensemble, Strata::default()), (Who::Line, Strata::default())];
-    let mut models: Vec<(Arc<Panel>, Vec<Strata>)> = Vec::new();
+    let mut models: Vec<Models> = Vec::new();
     let (mut reviews, mut drawn) = (Reviews::default(), Drawn::default());
     let (mut coils, mut from, mut to) = (0, None, None);
     for coil in inside {
@@ -150,12 +154,12 @@ pub fn scores(judged: &[Judged], window: Window, now: Timestamp) -> Scores {
             whole[0].1.take(coil, said(nok));
         }
         whole[1].1.take(coil, by_line(coil));
-        let at =
-            models.iter().rposition(|(panel, _)| Arc::ptr_eq(panel, coil.panel())).unwrap_or_else(|| {
-                models.push((Arc::clone(coil.panel()), vec![Strata::default(); coil.panel().models.len()]));
-                models.len() - 1
-            });
-        for (model, strata) in models[at].1.iter_mut().enumerate() {
+        let at = models.iter().rposition(|of| of.panel == *coil.panel()).unwrap_or_else(|| {
+            models.push(Models::of(coil.panel()));
+            models.len() - 1
+        });
+        models[at].newest = coils;
+        for (model, strata) in models[at].strata.iter_mut().enumerate() {
             if let Some(nok) = coil.vote_nok(model) {
                 strata.take(coil, said(nok));
             }
@@ -163,12 +167,38 @@ pub fn scores(judged: &[Judged], window: Window, now: Timestamp) -> Scores {
     }
     drawn.share_nok = clopper_pearson(drawn.nok, drawn.labelled);
     let mut judges: Vec<Judge> = whole.into_iter().map(|(who, strata)| Judge::of(who, &strata)).collect();
-    for (panel, strata) in models.iter().rev() {
+    models.sort_by_key(|of| std::cmp::Reverse(of.newest));
+    for Models { panel, strata, .. } in models.iter().take(MAX_SETS) {
         judges.extend(panel.models.iter().zip(strata).map(|(model, strata)| {
             Judge::of(Who::Model { model: model.to_string(), set: panel.set.to_string() }, strata)
         }));
     }
     Scores { window, coils, from, to, judges, reviews, drawn }
+}
+
+/// The ensemble's figures alone, without classes: what [`scores`] has as the first judge's `overall`.
+pub fn ensemble(judged: &[Judged], window: Window, now: Timestamp) -> Figures {
+    let mut strata = Strata::default();
+    for coil in window.of(judged, now) {
+        if let Some(nok) = coil.ensemble_nok() {
+            strata.take(coil, said(nok));
+        }
+    }
+    Figures::of(&strata)
+}
+
+/// The models of a set.
+struct Models {
+    panel: Arc<Panel>,
+    strata: Vec<Strata>,
+    /// The newest coil that they judged, counted in the window.
+    newest: u64,
+}
+
+impl Models {
+    fn of(panel: &Arc<Panel>) -> Self {
+        Self { panel: Arc::clone(panel), strata: vec![Strata::default(); panel.models.len()], newest: 0 }
+    }
 }
 
 fn said(nok: bool) -> Said {
@@ -254,7 +284,7 @@ impl Figures {
             labelled,
             counted,
             volunteered: strata.volunteered(),
-            weighted: estimated.as_ref().ok().map(super::strata::Estimated::confusion),
+            weighted: estimated.as_ref().ok().map(Estimated::confusion),
             left_out: estimated.as_ref().map_or(0, |estimated| estimated.left_out),
             score: wilson(right, labelled),
             accuracy,

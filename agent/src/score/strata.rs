@@ -1,28 +1,20 @@
 //! Coils by how they came to be labelled, and what the labelled ones say of all of them.
 //!
 //! Inspectors label nearly every NOK and REVIEW coil, but of the OK coils only those drawn at random, a few in a
-//! hundred. So labelled coils are no sample of all coils; within a stratum they are. A stratum is what went out (OK, NOK,
-//! REVIEW) x what the judge in question said x the tolerance class; classes are merged where one has fewer than
-//! [`ENOUGH`] labelled coils. In stratum h with `N_h` coils, of which the labelled ones are NOK in the share
-//! `p_h = sum(w_i y_i) / sum(w_i)`, `N_h p_h` coils count as NOK (W. G. Cochran, Sampling Techniques, 3rd ed. 1977, 5A.9,
-//! post-stratification; `p_h` is Hajek's ratio form of the estimator of D. G. Horvitz and D. J. Thompson, A generalization
-//! of sampling without replacement from a finite universe, Journal of the American Statistical Association 47 (1952)).
-//! `w_i` is 1 for NOK and REVIEW, and 1 / share for OK coils drawn with that share. OK coils that somebody labelled
-//! unasked were chosen by people: they have no `w_i`, and are counted apart.
+//! hundred. So labelled coils are no sample of all coils; within a stratum they are. A stratum is what went out (OK,
+//! NOK, REVIEW) x what the judge in question said x the tolerance class; classes are merged where one has fewer than
+//! [`ENOUGH`] labelled coils. In stratum h with `N_h` coils, of which the labelled ones are NOK in the share `p_h =
+//! sum(w_i y_i) / sum(w_i)`, `N_h p_h` coils count as NOK (W. G. Cochran, Sampling Techniques, 3rd ed. 1977, 5A.9,
+//! post-stratification; `p_h` is Hajek's ratio form of the estimator of D. G. Horvitz and D. J. Thompson, A
+//! generalization of sampling without replacement from a finite universe, Journal of the American Statistical
+//! Association 47 (1952)). `w_i` is 1 for NOK and REVIEW, and 1 / share for OK coils drawn with that share. OK coils
+//! that somebody labelled unasked were chosen by people: they have no `w_i`, and are counted apart.
 //!
 //! What is assumed: coils of a stratum that nobody has labelled (yet) are like those that somebody has.
-//!
-//! The interval is read off simulated confusions: `p_h` from `Beta(a w + 1/2, b w + 1/2)` of the stratum's NOK and OK coils
-//! at their effective number (L. Kish, Survey Sampling, 1965: `sum(w)^2 / sum(w^2)`), the strata's sizes from gammas, which
-//! makes their shares Dirichlet. For one stratum that is Jeffreys' interval, which covers well for counts down to 0 (L.
-//! D. Brown, T. T. Cai, A. `DasGupta`, Interval estimation for a binomial proportion, Statistical Science 16 (2001)). A
-//! bootstrap would give a point where none of thirty drawn coils is NOK, though up to 12 % of the coils may be. The
-//! interval is widened to the estimate where that lies at an end. `examples/trigger_rates.rs` measures how often it covers.
 
 use super::confusion::Confusion;
-use super::interval::Estimate;
+use super::estimated::{Estimated, Group};
 use super::judged::Judged;
-use super::random::Random;
 use coilsight_models::coil::ToleranceClass;
 use coilsight_models::verdict::Verdict;
 
@@ -30,10 +22,6 @@ use coilsight_models::verdict::Verdict;
 pub const ENOUGH: u64 = 10;
 /// Up to this share of coils, REVIEW coils may be left out of the estimate when nobody has labelled one yet.
 const LEFT_OUT: f64 = 0.05;
-/// Simulated confusions behind an interval.
-const DRAWS: usize = 2000;
-/// What an interval leaves on either side.
-const TAIL: f64 = 0.025;
 
 /// What a judge said of a coil.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +37,7 @@ pub enum Said {
 impl Said {
     const ALL: [Self; 3] = [Self::Ok, Self::Nok, Self::WhatItIs];
 
-    fn nok(self, is_nok: bool) -> bool {
+    pub(super) fn nok(self, is_nok: bool) -> bool {
         match self {
             Self::Ok => false,
             Self::Nok => true,
@@ -115,25 +103,6 @@ pub enum Missing {
     Labels,
     /// Of the coils with this verdict, none is labelled (for OK: none of those drawn).
     LabelsOf(Verdict),
-}
-
-/// One stratum as the estimate uses it.
-#[derive(Clone, Copy, Debug)]
-struct Group {
-    said: Said,
-    coils: f64,
-    /// The estimated share of NOK coils.
-    share_nok: f64,
-    /// Shapes of the beta distribution behind its interval.
-    shapes: (f64, f64),
-}
-
-/// Confusions for all coils, and what could not be said.
-#[derive(Clone, Debug)]
-pub struct Estimated {
-    groups: Vec<Group>,
-    /// Coils that the estimate leaves out: REVIEW coils that nobody has labelled yet.
-    pub left_out: u64,
 }
 
 impl Strata {
@@ -224,7 +193,8 @@ impl Strata {
                 continue;
             }
             for (said, by_class) in Said::ALL.into_iter().zip(by_said) {
-                estimated.groups.extend(groups(said, by_class, &whole));
+                let coin = 3 * verdict as usize + said as usize;
+                estimated.groups.extend(groups(said, by_class, &whole, coin));
             }
         }
         Ok(estimated)
@@ -232,17 +202,18 @@ impl Strata {
 }
 
 /// Classes with enough labelled coils apart, the others together.
-fn groups(said: Said, by_class: &[Cell; 4], whole: &Cell) -> Vec<Group> {
+fn groups(said: Said, by_class: &[Cell; 4], whole: &Cell, coin: usize) -> Vec<Group> {
     let all = Cell::sum(by_class);
     if all.coils == 0 {
         return Vec::new();
     }
     if all.labelled == 0 {
-        // Nobody has labelled one of which the judge said this: taken to be like the others of this verdict, and quite uncertain.
+        // Nobody has labelled one of which the judge said this: taken to be like the others of this verdict, and as
+        // uncertain as one coil leaves it.
         let (nok, ok) = whole.effective();
         let centre = (nok + 0.5) / (nok + ok + 1.0);
-        let shapes = (centre, 1.0 - centre);
-        return vec![Group { said, coils: all.coils as f64, share_nok: whole.share_nok(), shapes }];
+        let (share_nok, seen) = (whole.share_nok(), (centre, 1.0 - centre));
+        return vec![Group { said, coils: all.coils as f64, share_nok, seen, either: 0.0, coin }];
     }
     let (enough, few): (Vec<Cell>, Vec<Cell>) = by_class.iter().partition(|cell| cell.labelled >= ENOUGH);
     let few = Cell::sum(&few);
@@ -252,58 +223,13 @@ fn groups(said: Said, by_class: &[Cell; 4], whole: &Cell) -> Vec<Group> {
     } else if few.coils > 0 {
         cells.push(few);
     }
-    let group = |cell: &Cell| {
-        let (nok, ok) = cell.effective();
-        // One observation's worth of ignorance a verdict, not one a class.
-        let half = 0.5 * cell.coils as f64 / all.coils as f64;
-        Group { said, coils: cell.coils as f64, share_nok: cell.share_nok(), shapes: (nok + half, ok + half) }
+    let group = |cell: &Cell| Group {
+        said,
+        coils: cell.coils as f64,
+        share_nok: cell.share_nok(),
+        seen: cell.effective(),
+        either: cell.coils as f64 / all.coils as f64,
+        coin,
     };
     cells.iter().map(group).collect()
-}
-
-impl Estimated {
-    /// The confusion of all coils but those left out, as their labelled ones say: adds up to their number.
-    pub fn confusion(&self) -> Confusion {
-        let mut confusion = Confusion::default();
-        for group in &self.groups {
-            group.add_to(&mut confusion, group.coils, group.share_nok);
-        }
-        confusion
-    }
-
-    /// Metrics of the confusion with 95 % intervals; `None` where a metric has no value. The seed decides the draws.
-    pub fn metrics<const N: usize>(
-        &self,
-        metrics: [fn(&Confusion) -> Option<f64>; N],
-        seed: u64,
-    ) -> [Option<Estimate>; N] {
-        let confusion = self.confusion();
-        let mut random = Random::seeded(seed);
-        let mut draws: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(DRAWS));
-        for _ in 0..DRAWS {
-            let mut drawn = Confusion::default();
-            for group in &self.groups {
-                let share = random.beta(group.shapes.0, group.shapes.1);
-                group.add_to(&mut drawn, random.gamma(group.coils), share);
-            }
-            for (values, metric) in draws.iter_mut().zip(metrics) {
-                values.extend(metric(&drawn).filter(|v| v.is_finite()));
-            }
-        }
-        let mut draws = draws.into_iter();
-        metrics.map(|metric| {
-            let (mut values, value) = (draws.next()?, metric(&confusion)?);
-            values.sort_unstable_by(f64::total_cmp);
-            let at = |q: f64| values.get((q * (values.len() as f64 - 1.0)).round() as usize).copied();
-            let (low, high) = (at(TAIL)?, at(1.0 - TAIL)?);
-            Some(Estimate { value, low: low.min(value), high: high.max(value) })
-        })
-    }
-}
-
-impl Group {
-    fn add_to(&self, confusion: &mut Confusion, coils: f64, share_nok: f64) {
-        confusion.add(self.said.nok(true), true, coils * share_nok);
-        confusion.add(self.said.nok(false), false, coils * (1.0 - share_nok));
-    }
 }

@@ -83,16 +83,17 @@ impl Triggers {
         Self { config }
     }
 
-    /// Which rules fire now, over the coils of the set that judged last; all coils are given in the order in which they were
-    /// judged. `past` are earlier firings (in any order): the same rule is silent about the same judge of the same set until its cool-down
-    /// is over, and then says again what still holds.
+    /// Which rules fire now, over the coils of the set that judged last; all coils are given in the order in which
+    /// they were judged. `past` are earlier firings (in any order): the same rule is silent about the same judge of
+    /// the same set until its cool-down is over, and then says again what still holds.
     ///
-    /// The paper's rule (section 4.6, "Feedback Loop and Real-World Use"): "The Model Re-Training Workflow is activated periodically (e.g., weekly)
-    /// to check for models that have evaluated more than 10 coils with a score below 75%."
+    /// The paper's rule (section 4.6, "Feedback Loop and Real-World Use"): "The Model Re-Training Workflow is
+    /// activated periodically (e.g., weekly) to check for models that have evaluated more than 10 coils with a score
+    /// below 75%."
     ///
-    /// The sequential test: a set of which every judge finds and passes the shares in [`super::Sequential`] is ever reported with
-    /// probability at most `false_alarms`, however often this is called. Half of that is the ensemble's, the rest is shared by its models; of each judge's
-    /// share half is for misses, half for false alarms (Bonferroni).
+    /// The sequential test: a set of which every judge finds and passes the shares in [`super::Sequential`] is ever
+    /// reported with probability at most `false_alarms`, however often this is called. Half of that is the ensemble's,
+    /// the rest is shared by its models; of each judge's share half is for misses, half for false alarms (Bonferroni).
     pub fn evaluate(&self, judged: &[Judged], past: &[Trigger], now: Timestamp) -> Vec<Trigger> {
         let Some(last) = judged.last() else { return Vec::new() };
         let panel = last.panel();
@@ -173,17 +174,15 @@ impl Rule {
         let percent = |share: f64| format!("{:.0} %", 100.0 * share);
         match self {
             Self::Score { score, under, labelled, weighted } => {
-                let of = if weighted {
-                    "all coils, as labelled ones stand for them"
+                // Never rounded up to the bound.
+                let (score, under) = ((1000.0 * score).floor() / 10.0, percent(under));
+                if weighted {
+                    format!(
+                        "{who} judges {score:.1} % of coils right, by {labelled} labelled ones that stand for all: under {under}."
+                    )
                 } else {
-                    "the labelled coils"
-                };
-                format!(
-                    "{who} judges {:.1} % of {of} right: under {} on {labelled} labelled coils.",
-                    // Never rounded up to the bound.
-                    (1000.0 * score).floor() / 10.0,
-                    percent(under)
-                )
+                    format!("{who} judged {score:.1} % of {labelled} labelled coils right: under {under}.")
+                }
             }
             Self::Misses { evidence, needed, recall, missed, found } => format!(
                 "{who} misses too many NOK coils: it said OK of {missed} that inspectors call NOK, and found {found}. That it \
