@@ -53,7 +53,17 @@ impl World {
         let class =
             [ToleranceClass::A, ToleranceClass::B, ToleranceClass::B, ToleranceClass::C][place as usize % 4];
         let class = Some(class);
-        Judged::new(&Facts { place, at: None, class, verdict, by_score, drawn, label, panel, votes: &[] })
+        Judged::new(&Facts {
+            place,
+            at: None,
+            class,
+            verdict,
+            by_score,
+            drawn,
+            label,
+            panel,
+            votes: &[by_score; MODELS],
+        })
     }
 
     /// Accuracy, balanced accuracy, MCC, and the share of NOK coils among those that pass as OK.

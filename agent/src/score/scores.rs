@@ -137,7 +137,7 @@ pub struct Drawn {
 }
 
 /// Scores over a window of coils, which are given in the order in which they were judged; `now` ends windows of days.
-/// Takes some 30 ms for 200,000 coils.
+/// Takes some 60 ms for 200,000 coils.
 pub fn scores(judged: &[Judged], window: Window, now: Timestamp) -> Scores {
     let inside = window.of(judged, now);
     let mut whole = [(Who::Ensemble, Strata::default()), (Who::Line, Strata::default())];

@@ -118,7 +118,16 @@ impl Triggers {
                     .iter()
                     .filter(|past| past.set == *panel.set && past.model == model && past.rule.is_like(&rule));
                 let silent = earlier.max_by_key(|past| past.at).is_some_and(|past| {
-                    let since = of_set().filter(|coil| coil.place() > past.place).count();
+                    // Places begin anew when only the newest decisions are read back: then the plant's time says which are new.
+                    let anew = last.place() < past.place;
+                    let later = |coil: &&Judged| {
+                        if anew {
+                            coil.at().is_some_and(|at| at > past.at)
+                        } else {
+                            coil.place() > past.place
+                        }
+                    };
+                    let since = of_set().filter(later).count();
                     let days = SignedDuration::from_hours(24 * i64::from(self.config.cool_down.days));
                     since < self.config.cool_down.coils as usize || now.duration_since(past.at) < days
                 });

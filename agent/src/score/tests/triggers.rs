@@ -99,6 +99,12 @@ fn a_rule_is_silent_until_coils_and_days_have_passed_and_a_new_set_begins_anew()
     coils.extend((50..70).map(|i| coil(i, Verdict::Ok, Some(1.0), Some(Nok), &panel())));
     assert_eq!(triggers.evaluate(&coils, &past, later(47)), []);
     assert_eq!(triggers.evaluate(&coils, &past, later(48)).len(), 6);
+    // Places that began anew: by the coils' time then, which here lies long before.
+    let higher: Vec<_> = past.iter().cloned().map(|past| Trigger { place: 900, ..past }).collect();
+    assert_eq!(triggers.evaluate(&coils, &higher, later(48)), []);
+    let earlier = Timestamp::from_second(50 * 3600 - 1).unwrap();
+    let higher: Vec<_> = higher.into_iter().map(|past| Trigger { at: earlier, ..past }).collect();
+    assert_eq!(triggers.evaluate(&coils, &higher, later(48)).len(), 6);
     // Only what fired is silent.
     let others: Vec<_> = past.iter().filter(|t| t.model.is_some()).cloned().collect();
     assert_eq!(names(&triggers.evaluate(&coils, &others, later(1))), [("score", None), ("misses", None)]);
