@@ -77,6 +77,10 @@ impl Gauges {
     /// Takes the next coil; another set's begins anew.
     pub fn take(&mut self, looked: Looked) {
         let same = self.of.as_ref().is_some_and(|(set, _)| *set == looked.set);
+        // The models' columns are named by the first coil: it must be one that they judged.
+        if !same && looked.models.is_empty() {
+            return;
+        }
         if !same {
             self.of = Some((looked.set, drift::Watch::new(self.config.clone(), &looked.models)));
         }
