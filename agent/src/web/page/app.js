@@ -63,7 +63,7 @@ function showHeader() {
       session.demo ? el("span", { class: "demo" }, t("demo")) : null),
     el("nav", { "aria-label": t("nav") }, link("coils", "#/"), link("status", "#/status"), link("rejudge", "#/rejudge")),
     el("div", { class: "languages", role: "group", "aria-label": t("language") }, session.languages.map((name) => key(`language-${name}`, name.toUpperCase(),
-      () => speak(name), { lang: name, "aria-pressed": String(name === language), "aria-label": t(`language.${name}`) }))),
+      () => speak(name), { lang: name, "aria-pressed": String(name === language), title: t(`language.${name}`) }))),
     key("help", "?", help, { class: "help", "aria-label": t("help"), "aria-keyshortcuts": "?" }),
     el("div", { class: "who" }, who));
   if (focus) header.querySelector(`[data-name="${CSS.escape(focus)}"]`)?.focus();

@@ -57,7 +57,7 @@ function pad(why, close) {
 }
 
 // Characters nearer to each other than this come from a scanner: nobody types so fast.
-const SCANNER_MS = 45;
+const SCANNER_MS = 70;
 const SHORTEST = 4;
 
 // Tells a badge from keys. Characters that may begin a badge wait a moment before `key(event)` hears of them, so that a

@@ -28,7 +28,7 @@ export function sayPanel({ id, coilId, remark, clear, changed, next, byItself })
   const state = el("div", { class: "state" });
   const element = el("section", { class: "panel", "aria-label": t("say.title") }, buttons.OK, buttons.NOK, state);
   const shown = performance.now();
-  let [standing, ready, busy, kept, timer, gone] = [null, false, false, null, null, false];
+  let [standing, ready, busy, kept, timer, gone, noted] = [null, false, false, null, null, false, null];
 
   function update(word) {
     standing = word;
@@ -39,7 +39,9 @@ export function sayPanel({ id, coilId, remark, clear, changed, next, byItself })
     if (!kept && !busy) idle();
   }
 
-  function idle(note = null) {
+  // A note stays until something else is said: the page reads the coil again meanwhile.
+  function idle(note = noted) {
+    noted = note;
     const stands = standing ? [el("p", { class: "stands" }, t("say.stands"), " ", mark(standing.label), " ", standing.by)] : [];
     put(state, note ? el("p", { class: "note" }, note) : null, stands,
       el("p", { class: "quiet" }, session.operator ? t("say.as", { name: session.operator }) : t("say.nobody")));
@@ -51,6 +53,7 @@ export function sayPanel({ id, coilId, remark, clear, changed, next, byItself })
     if (kept?.label === label && remark() === "") return;
     stay();
     busy = true;
+    noted = null;
     element.classList.add("busy");
     put(state, el("p", {}, t("say.sending", { label })));
     try {

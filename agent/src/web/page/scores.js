@@ -19,7 +19,7 @@ export function scores(report) {
 }
 
 function judge(it) {
-  const name = it.kind === "model" ? `${it.model} (${it.set})` : t(`scores.${it.kind}`);
+  const name = it.kind === "model" ? `${it.model} (${it.set.slice(0, 8)})` : t(`scores.${it.kind}`);
   return el("div", { class: "judge" }, el("h3", {}, name, " ", el("span", { class: "quiet" }, t("scores.labelled", { labelled: number(it.overall.labelled), n: number(it.overall.n) }))),
     figures(it.overall),
     it.classes.length ? el("details", {}, el("summary", {}, t("scores.classes")), it.classes.map((one) => el("div", {},

@@ -16,19 +16,29 @@ function take(news) {
   if (before !== session.operator) heard.forEach((listener) => listener());
 }
 
+// Counts logins and logouts: what was asked before one is no longer true after it.
+let turns = 0;
+
 export async function readSession() {
-  take(await get("/session"));
+  const before = turns;
+  const news = await get("/session");
+  if (before === turns) take(news);
 }
 
 export async function login(code) {
-  take(await post("/login", { code }));
+  const news = await post("/login", { code });
+  turns += 1;
+  take(news);
 }
 
 export async function logout() {
-  take(await post("/logout", {}));
+  const news = await post("/logout", {});
+  turns += 1;
+  take(news);
 }
 
 // The agent no longer knows who this is.
 export function forgotten() {
+  turns += 1;
   take({ operator: null, until: null });
 }

@@ -105,6 +105,8 @@ function triggers({ triggers: all }) {
 }
 
 function drift(report) {
+  // Nothing has been compared since the agent started.
+  if (!report) return el("p", { class: "none" }, t("drift.none"));
   const sample = (name, s) => t(`drift.${name}`, { n: number(s.n), wanted: number(s.wanted) });
   return [
     el("p", {}, t(`drift.${report.state}`), " ", el("span", { class: "quiet" }, sample("reference", report.reference), " ", sample("window", report.window))),
