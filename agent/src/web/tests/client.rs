@@ -1,6 +1,7 @@
 //! An HTTP client that says exactly what a test wants said, also what no honest one says.
 
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -61,15 +62,15 @@ impl Client {
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            head += &format!("Host: {}\r\n", self.at);
+            let _ = write!(head, "Host: {}\r\n", self.at);
         }
         if let Some(cookie) = &self.cookie {
-            head += &format!("Cookie: {cookie}\r\n");
+            let _ = write!(head, "Cookie: {cookie}\r\n");
         }
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            let _ = write!(head, "{name}: {value}\r\n");
         }
-        head += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        let _ = write!(head, "Content-Length: {}\r\n\r\n{body}", body.len());
         self.say(head.as_bytes())
     }
 
