@@ -86,11 +86,16 @@ impl Desk {
 
     /// Says what a coil is from another place, as somebody with this code.
     pub fn says(&self, code: &str, decision_id: &str, label: &str) {
+        self.remarks(code, decision_id, label, "");
+    }
+
+    /// The same with a remark.
+    pub fn remarks(&self, code: &str, decision_id: &str, label: &str, remark: &str) {
         let json = "Content-Type: application/json\r\nX-Coilsight: 1\r\n";
         let cookie = self.login(code);
         let standing =
             self.get(&format!("/api/v1/coils/{decision_id}"))["standing"]["disposition_id"].clone();
-        let body = serde_json::json!({ "label": label, "standing": standing }).to_string();
+        let body = serde_json::json!({ "label": label, "standing": standing, "remark": remark }).to_string();
         let headers = format!("{json}Cookie: {cookie}\r\n");
         let (status, text) =
             http("POST", self.at(), &format!("/api/v1/coils/{decision_id}/feedback"), &headers, &body);
