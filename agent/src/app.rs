@@ -218,7 +218,7 @@ pub async fn serve(
     let board = Arc::<Board>::default();
     let operators = Arc::new(Operators::of(settings.web.operators.clone()));
     station.believe(Arc::clone(&operators));
-    let mut page = page::Page::start(settings, station.line().archive(), &operators, &board)?;
+    let mut page = page::Page::start(settings, station.line().archive(), &operators, &board);
     told_where(page.at());
     let proofs = Arc::new(AtomicU64::new(0));
     let summary = Arc::new(Mutex::new(String::from("starting")));

@@ -8,6 +8,7 @@ use crate::watch::{Findings, Parts, Watch};
 use crate::web::{self, Board, Desk, Rejudge, Server};
 use coilsight_models::message::notification::Subject;
 use coilsight_models::message::status::Trouble;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use tokio::sync::watch;
@@ -16,30 +17,44 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(super) struct Page {
     server: Option<Server>,
-    watch: Watch,
+    watch: Option<Watch>,
 }
 
 impl Page {
-    /// Starts both; a page that cannot be served is told on the board, and the watch goes on without it.
+    /// Starts both; what cannot be started is told on the board, and the rest goes on without it.
     pub fn start(
         settings: &Settings,
         archive: &Arc<Archive>,
         operators: &Arc<Operators>,
         board: &Arc<Board>,
-    ) -> anyhow::Result<Self> {
+    ) -> Self {
         let book = Arc::new(RwLock::new(Book::default()));
         let findings = Arc::new(Findings::default());
         let (changed, changes) = watch::channel(0);
-        let watch = Watch::start(Parts {
-            archive: Arc::clone(archive),
-            book: Arc::clone(&book),
-            findings: Arc::clone(&findings),
-            board: Arc::clone(board),
-            changed,
-            disk: Arc::new(RealDisk::new(settings.state.join("watch"))?),
-            score: settings.score,
-            drift: settings.drift.clone(),
-        })?;
+        let watch = || -> io::Result<Watch> {
+            Watch::start(Parts {
+                archive: Arc::clone(archive),
+                book: Arc::clone(&book),
+                findings: Arc::clone(&findings),
+                board: Arc::clone(board),
+                changed,
+                disk: Arc::new(RealDisk::new(settings.state.join("watch"))?),
+                score: settings.score,
+                drift: settings.drift.clone(),
+            })
+        };
+        let watch = watch();
+        if let Err(error) = &watch {
+            let trouble = Trouble {
+                topic: Subject::Page,
+                text: format!(
+                    "nobody watches scores and drift, and lists stay empty: {}",
+                    crate::say::chain(error)
+                ),
+                to_do: "see to the disk, then restart the agent; the line judges on".into(),
+            };
+            board.tell("watch", vec![trouble]);
+        }
         let serve = || -> anyhow::Result<Server> {
             let listener = web::bind(&settings.web)?;
             let disk: Arc<dyn crate::archive::Disk> =
@@ -74,7 +89,7 @@ impl Page {
         if let Some(server) = &server {
             tracing::info!(at = %server.at, "the page");
         }
-        Ok(Self { server, watch })
+        Self { server, watch: watch.ok() }
     }
 
     /// Where the page is.
@@ -87,6 +102,30 @@ impl Page {
         if let Some(server) = &mut self.server {
             server.stop();
         }
-        self.watch.stop();
+        if let Some(watch) = &mut self.watch {
+            watch.stop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::Limits;
+
+    #[test]
+    fn without_a_folder_for_it_the_watch_is_missed_and_told_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Arc::new(RealDisk::new(folder.path().join("archive")).unwrap());
+        let (archive, _) = Archive::open_without_views_folder(disk, Limits::default()).unwrap();
+        // A file where a folder should be, as a damaged file system may leave it.
+        std::fs::write(folder.path().join("watch"), "").unwrap();
+        let mut settings = Settings { state: folder.path().to_owned(), ..Settings::default() };
+        settings.web.listen.set_port(0);
+        let board = Arc::<Board>::default();
+        let mut page = Page::start(&settings, &Arc::new(archive), &Arc::default(), &board);
+        assert!(page.at().is_some(), "the page is there");
+        assert_eq!(board.told().into_keys().collect::<Vec<_>>(), ["watch"]);
+        page.stop();
     }
 }
