@@ -2,7 +2,7 @@
 //!
 //! [`data`] reads labelled coils and keeps gold apart, [`nn`], [`nets`] and [`fit`] are the training engine,
 //! [`run`] is the procedure from settings to thresholds, [`score`] says how good it is, [`export`] writes
-//! ONNX, [`release`] signs, [`plot`] draws, and [`simulate`] makes coils where there are none.
+//! ONNX, [`study`] repeats a paper's work, [`release`] signs, [`plot`] draws, and [`simulate`] makes coils where there are none.
 
 pub mod cmd;
 pub mod data;
@@ -17,5 +17,6 @@ pub mod release;
 pub mod run;
 pub mod score;
 pub mod simulate;
+pub mod study;
 pub mod threads;
 pub mod weights;

@@ -17,6 +17,7 @@
 //! | `run.json` | the record: data, calibration, policy, reports, cost |
 //! | `gold-ledger.jsonl` | every look at a gold set |
 
+pub mod ablation;
 pub mod adapt;
 pub mod compare;
 mod config;
@@ -33,10 +34,10 @@ mod record;
 pub mod references;
 mod scores;
 mod source;
-pub mod study;
 mod train;
 
 pub use config::{ChannelConfig, PolicyConfig, PrepareConfig, RunConfig};
+pub(crate) use config::{read_settings, yaml};
 pub use cost::{Cost, Spent};
 pub(crate) use folder::write_whole;
 pub use folder::{Fold, Member, RunFolder};

@@ -3,9 +3,9 @@
 use crate::cmd::train::go;
 use crate::data::gold::load_for_training;
 use crate::run::RunFolder;
+use crate::run::ablation::{BASE, Variant, is_done, read};
 use crate::run::compare::Comparison;
 use crate::run::contender::Contender;
-use crate::run::study::{BASE, Variant, is_done, read};
 use crate::run::write_whole;
 use crate::score::Bootstrap;
 use anyhow::ensure;

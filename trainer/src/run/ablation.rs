@@ -84,7 +84,7 @@ fn variants(study: &Study, base: &str) -> anyhow::Result<Vec<Variant>> {
 }
 
 /// Sets what stands under a dotted key; what is set replaces what stood there whole.
-fn set(settings: &mut Value, key: &str, value: &Value) -> anyhow::Result<()> {
+pub(crate) fn set(settings: &mut Value, key: &str, value: &Value) -> anyhow::Result<()> {
     let mut at = settings;
     for part in key.split('.') {
         let table = at.as_object_mut().with_context(|| format!("{key}: what holds {part} is no table"))?;
