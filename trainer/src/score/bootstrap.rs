@@ -9,6 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::Units;
+
 /// How to resample. Equal settings give equal intervals on any number of threads, and metrics computed under equal
 /// settings see the very same draws.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -27,7 +29,7 @@ impl Default for Bootstrap {
     }
 }
 
-/// A percentile interval.
+/// From where to where.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.
@@ -52,29 +54,40 @@ impl Bootstrap {
     where
         M: Fn(&[usize]) -> Option<f64> + Sync,
     {
-        let mut values: Vec<f64> = (0..self.draws)
-            .into_par_iter()
-            .map_init(Vec::new, |rows, draw| {
-                // A stream of its own for every draw: which thread takes it does not matter.
-                let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-                rng.set_stream(u64::from(draw));
-                rows.clear();
-                for stratum in strata {
-                    rows.extend(stratum.iter().map(|_| stratum[rng.random_range(0..stratum.len())]));
-                }
-                metric(rows)
-            })
-            .flatten()
-            .filter(|v| v.is_finite())
-            .collect();
+        let mut values = self.replicates(&Units::rows(strata), metric);
         values.sort_unstable_by(f64::total_cmp);
         let tail = 0.5 * (1.0 - self.level);
         Some(Interval { low: quantile(&values, tail)?, high: quantile(&values, 1.0 - tail)? })
     }
+
+    /// The metric on every draw, in order of the draws, without those in which it is undefined.
+    pub fn replicates<M>(&self, units: &Units, metric: M) -> Vec<f64>
+    where
+        M: Fn(&[usize]) -> Option<f64> + Sync,
+    {
+        (0..self.draws)
+            .into_par_iter()
+            .map_init(Vec::new, |rows, draw| {
+                let mut rng = self.stream(draw);
+                rows.clear();
+                units.draw(|below| rng.random_range(0..below), rows);
+                metric(rows)
+            })
+            .flatten()
+            .filter(|v| v.is_finite())
+            .collect()
+    }
+
+    /// A stream of its own for every draw: which thread takes it does not matter.
+    pub(super) fn stream(&self, draw: u32) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(u64::from(draw));
+        rng
+    }
 }
 
 /// The `q` quantile of sorted values, linear between neighbours (R's type 7).
-fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
+pub(super) fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
     let at = q.clamp(0.0, 1.0) * sorted.len().checked_sub(1)? as f64;
     let below = at.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);

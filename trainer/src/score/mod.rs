@@ -8,14 +8,24 @@ pub mod auc;
 pub mod average_precision;
 pub mod blocks;
 pub mod bootstrap;
+pub mod brier;
 pub mod calibrate;
 pub mod confusion;
+pub mod cost_curve;
+pub mod curves;
 pub mod f1;
+#[cfg(test)]
+mod golden;
+pub mod holm;
 pub mod mcc;
 pub mod mixture;
 pub mod paired;
+pub mod permutation;
+pub mod recalibration;
+pub mod reliability;
 pub mod report;
 pub mod threshold;
+pub mod units;
 pub mod wilson;
 
 pub use alarms::OnTheLine;
@@ -27,6 +37,7 @@ pub use calibrate::Platt;
 pub use confusion::{Class, Confusion};
 pub use report::{Judged, Report};
 pub use threshold::{Costs, Thresholds};
+pub use units::Units;
 
 /// Log-odds of a probability, kept finite: certainty is cut off at one in a billion.
 pub(crate) fn logit(p: f64) -> f64 {
