@@ -55,6 +55,8 @@ pub(super) fn find(
             told.push((window, weight));
         }
     }
+    // Of a strip whose length is unknown (the assessment then has none) places are told in chunks, and the page shows
+    // them as shares.
     let metre = length_m.unwrap_or(CHUNKS as f64) / CHUNKS as f64;
     told.into_iter()
         .map(|(window, weight)| {

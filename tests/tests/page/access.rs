@@ -9,13 +9,19 @@ use serde_json::Value;
 /// Names axe's file, which `./test` fetches.
 const AXE: &str = "COILSIGHT_AXE";
 
+/// axe's program, or `None` after saying that `test` is skipped.
+fn axe(test: &str) -> Option<String> {
+    let axe = std::env::var_os(AXE).and_then(|file| std::fs::read_to_string(file).ok());
+    if axe.is_none() {
+        skip::say(test, &format!("{AXE} names no axe.min.js of axe-core; ./test fetches it from npm"));
+    }
+    axe
+}
+
 #[test]
 fn axe_finds_nothing_serious() {
     let test = "axe_finds_nothing_serious";
-    let Some(axe) = std::env::var_os(AXE).and_then(|file| std::fs::read_to_string(file).ok()) else {
-        skip::say(test, &format!("{AXE} names no axe.min.js of axe-core; ./test fetches it from npm"));
-        return;
-    };
+    let Some(axe) = axe(test) else { return };
     let Some(desk) = Desk::open(test, 4, 1) else { return };
     let coils = desk.get("/api/v1/coils");
     let id = coils["coils"][0]["decision_id"].as_str().unwrap();
@@ -44,6 +50,24 @@ fn axe_finds_nothing_serious() {
             browser.finish(&[]);
         }
     }
+}
+
+#[test]
+fn axe_finds_nothing_serious_in_a_failure_in_the_dark() {
+    let test = "axe_finds_nothing_serious_in_a_failure_in_the_dark";
+    let Some(axe) = axe(test) else { return };
+    let Some(mut desk) = Desk::open(test, 2, 0) else { return };
+    let (id, _) = desk.coil("all", 0);
+    let browser = Browser::open(&desk.origin, SIZES[0]);
+    browser.colours(true);
+    browser.go(&format!("#/coils/{id}/all"));
+    browser.until("document.querySelector('canvas.map')?.dataset.plot");
+    browser.badge("1007");
+    browser.until_text("#top .who", "op-7");
+    desk.agent.kill();
+    browser.touch(".say.ok");
+    browser.until("document.querySelector('.state .failed')");
+    check(&browser, &axe, "a failure");
 }
 
 fn check(browser: &Browser, axe: &str, place: &str) {

@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Keys as `WebDriver` names them.
 pub const ENTER: &str = "\u{e007}";
 pub const ESCAPE: &str = "\u{e00c}";
+pub const ARROW_RIGHT: &str = "\u{e014}";
 
 /// One request to a server on this machine: status and body.
 pub fn http(method: &str, at: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
@@ -194,6 +195,19 @@ impl Browser {
         });
         let actions: Vec<Value> = strokes.collect();
         self.post("actions", &json!({ "actions": [{ "type": "key", "id": "keys", "actions": actions }] }));
+    }
+
+    /// Holds a badge to the scanner.
+    pub fn badge(&self, code: &str) {
+        self.keys(code.split("").filter(|key| !key.is_empty()).chain([ENTER]));
+    }
+
+    /// What a key sends so many times while it is held down, after its first.
+    pub fn held(&self, key: &str, times: usize) {
+        for _ in 0..times {
+            let again = json!({ "type": "keyDown", "key": key, "text": key, "autoRepeat": true });
+            self.devtools("Input.dispatchKeyEvent", &again);
+        }
     }
 
     /// Light or dark, as a system says.

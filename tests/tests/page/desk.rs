@@ -84,6 +84,20 @@ impl Desk {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// A decision of a queue by its place, and its coil's id.
+    pub fn coil(&self, queue: &str, n: usize) -> (String, String) {
+        let coils = self.get(&format!("/api/v1/coils?queue={queue}"));
+        let text = |name: &str| coils["coils"][n][name].as_str().unwrap().to_owned();
+        (text("decision_id"), text("coil_id"))
+    }
+
+    /// What stands of a decision: label and who said it; empty where nothing does.
+    pub fn standing(&self, id: &str) -> (String, String) {
+        let standing = &self.get(&format!("/api/v1/coils/{id}"))["standing"];
+        let text = |name: &str| standing[name].as_str().unwrap_or_default().to_owned();
+        (text("label"), text("by"))
+    }
+
     /// Says what a coil is from another place, as somebody with this code.
     pub fn says(&self, code: &str, decision_id: &str, label: &str) {
         self.remarks(code, decision_id, label, "");

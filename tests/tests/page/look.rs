@@ -52,6 +52,38 @@ fn coils_are_listed_and_drawn_as_their_matrix_says() {
     }
 }
 
+#[test]
+fn what_is_touched_is_large_enough_for_a_glove_and_nothing_sticks_out() {
+    let test = "what_is_touched_is_large_enough_for_a_glove_and_nothing_sticks_out";
+    let Some(desk) = Desk::open(test, 4, 1) else { return };
+    let (id, _) = desk.coil("review", 0);
+    for (size, language) in SIZES.into_iter().flat_map(|size| [(size, 0), (size, 1)]) {
+        let browser = Browser::open(&desk.origin, size);
+        for (place, there) in [
+            ("#/all".to_owned(), "a.row"),
+            (format!("#/coils/{id}/all"), "canvas.map[data-plot]"),
+            ("#/status".to_owned(), ".gauges svg, .drift .none"),
+            ("#/rejudge".to_owned(), ".start"),
+        ] {
+            browser.go(&place);
+            browser.until("document.querySelectorAll('.languages button').length === 2");
+            browser.script(&format!("document.querySelectorAll('.languages button')[{language}].click()"));
+            browser.until(&format!("document.querySelector('{there}') && !document.querySelector('.wait')"));
+            let small = browser.script(
+                "return [...document.querySelectorAll('a, button, summary')].filter((one) => one.checkVisibility())
+                   .map((one) => [one.getBoundingClientRect(), one.innerText || one.title])
+                   .filter(([box]) => box.width < 48 || box.height < 48 || box.right > innerWidth)
+                   .map(([box, name]) => `${name}: ${box.width} x ${box.height} to ${box.right}`)",
+            );
+            assert_eq!(small, serde_json::json!([]), "{place} at {size:?}, language {language}");
+        }
+        // Why a person must look is said in the page's language.
+        browser.go(&format!("#/coils/{id}/all"));
+        browser.until_text(".head .why", ["no order data", "Keine Auftragsdaten"][language]);
+        browser.finish(&[]);
+    }
+}
+
 /// Cells in the middle of gauges and chunks have the colour that their deviation has on the scale.
 fn pixels_agree(browser: &Browser, matrix: &Value) {
     let pixels = browser.script(

@@ -4,7 +4,9 @@
 mod access;
 mod browser;
 mod desk;
+mod keys;
 mod look;
+mod meanwhile;
 mod pictures;
 mod rejudge;
 mod say;

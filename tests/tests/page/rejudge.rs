@@ -1,7 +1,7 @@
 //! Blind re-judging.
 
 use crate::SIZES;
-use crate::browser::{Browser, ENTER};
+use crate::browser::Browser;
 use crate::desk::Desk;
 
 #[test]
@@ -12,7 +12,7 @@ fn coils_are_judged_blind_and_counted() {
         browser.go("#/rejudge");
         browser.until("document.querySelector('.start')");
         let code = format!("100{}", n + 1);
-        browser.keys(code.split("").filter(|key| !key.is_empty()).chain([ENTER]));
+        browser.badge(&code);
         browser.until_text("#top .who", &format!("op-{}", n + 1));
         // The first begins with thirty, the second goes on.
         browser.touch(".start");
@@ -31,10 +31,33 @@ fn coils_are_judged_blind_and_counted() {
         browser.finish(&[]);
     }
     let going = desk.get("/api/v1/rejudge");
+    dropping_answers_is_asked(&desk, going["session"]["id"].as_str().unwrap());
     assert_eq!(going["session"]["size"], 30);
     assert_eq!(going["session"]["inspectors"].as_array().unwrap().len(), 2);
     // They count for agreement alone.
     assert!(
         desk.get("/api/v1/coils")["coils"].as_array().unwrap().iter().all(|coil| coil["label"].is_null())
     );
+}
+
+/// Who starts anew is told how many answers that drops, and may leave it.
+fn dropping_answers_is_asked(desk: &Desk, id: &str) {
+    let running = || desk.get("/api/v1/rejudge")["session"]["id"].as_str().unwrap().to_owned();
+    let browser = Browser::open(&desk.origin, SIZES[0]);
+    browser.go("#/rejudge");
+    browser.until("document.querySelector('.start')");
+    browser.badge("1003");
+    browser.until_text("#top .who", "op-3");
+    browser.touch("details summary");
+    browser.touch(".starts .start");
+    browser.until_text("dialog.replace", "6 answers");
+    browser.touch(".leave");
+    browser.until("document.querySelector('dialog') === null");
+    assert_eq!(running(), id);
+    browser.touch(".starts .start");
+    browser.until_text("dialog.replace", "6 answers");
+    browser.touch(".anyway");
+    browser.until_text("h1.blind", "30 to go");
+    assert_ne!(running(), id);
+    browser.finish(&["409"]);
 }

@@ -4,23 +4,11 @@ use crate::SIZES;
 use crate::browser::{Browser, ENTER, ESCAPE};
 use crate::desk::Desk;
 
-/// A decision of the list, by its place.
-fn decision(desk: &Desk, queue: &str, n: usize) -> String {
-    let coils = desk.get(&format!("/api/v1/coils?queue={queue}"));
-    coils["coils"][n]["decision_id"].as_str().unwrap().to_owned()
-}
-
-fn standing(desk: &Desk, id: &str) -> (String, String) {
-    let standing = &desk.get(&format!("/api/v1/coils/{id}"))["standing"];
-    let text = |name: &str| standing[name].as_str().unwrap_or_default().to_owned();
-    (text("label"), text("by"))
-}
-
 #[test]
 fn a_touch_says_it_and_a_touch_takes_it_back() {
     let Some(desk) = Desk::open("a_touch_says_it_and_a_touch_takes_it_back", 4, 0) else { return };
     for (n, size) in SIZES.into_iter().enumerate() {
-        let id = decision(&desk, "all", n);
+        let id = desk.coil("all", n).0;
         let browser = Browser::open(&desk.origin, size);
         browser.go(&format!("#/coils/{id}/all"));
         browser.until("document.querySelector('canvas.map')?.dataset.plot");
@@ -29,17 +17,17 @@ fn a_touch_says_it_and_a_touch_takes_it_back() {
         // Who it is is asked for only now, and the word goes through after it.
         browser.touch(".say.nok");
         browser.until("document.querySelector('dialog.login[open]')");
-        assert_eq!(standing(&desk, &id).0, "");
+        assert_eq!(desk.standing(&id).0, "");
         for digit in [1, 11, 11, 2] {
             browser.touch(&format!(".pad button:nth-child({digit})"));
         }
         browser.touch(".pad .enter");
         browser.until_text(".state", "Kept");
-        assert_eq!(standing(&desk, &id), ("NOK".into(), "op-2".into()));
+        assert_eq!(desk.standing(&id), ("NOK".into(), "op-2".into()));
         browser.until_text("#top .who", "op-2");
         browser.touch(".undo");
         browser.until_text(".state", "Taken back");
-        assert_eq!(standing(&desk, &id).0, "");
+        assert_eq!(desk.standing(&id).0, "");
         // It is still to be seen, struck through.
         browser.until_text(".words-list s", "NOK");
         browser.touch("[data-name=out]");
@@ -57,7 +45,7 @@ fn keys_alone_lead_through_the_list_and_a_badge_logs_in() {
         let browser = Browser::open(&desk.origin, size);
         browser.go("#/all");
         browser.until("document.querySelectorAll('a.row').length === 5");
-        browser.keys("1003".split("").filter(|key| !key.is_empty()).chain([ENTER]));
+        browser.badge("1003");
         browser.until_text("#top .who", "op-3");
         let first = "document.activeElement === document.querySelectorAll('a.row')[0]";
         let second = "document.activeElement === document.querySelectorAll('a.row')[1]";
@@ -66,20 +54,20 @@ fn keys_alone_lead_through_the_list_and_a_badge_logs_in() {
         browser.until(first);
         browser.keys(["j"]);
         browser.until(second);
-        let id = decision(&desk, "all", 1);
+        let id = desk.coil("all", 1).0;
         browser.keys([ENTER]);
         browser.until(&format!(
             "location.hash.includes('{id}') && document.querySelector('canvas.map')?.dataset.plot"
         ));
         browser.keys(["o"]);
         browser.until_text(".state", "Kept");
-        assert_eq!(standing(&desk, &id), ("OK".into(), "op-3".into()));
+        assert_eq!(desk.standing(&id), ("OK".into(), "op-3".into()));
         browser.keys(["u"]);
         browser.until_text(".state", "Taken back");
-        assert_eq!(standing(&desk, &id).0, "");
+        assert_eq!(desk.standing(&id).0, "");
         browser.keys(["n"]);
         browser.until_text(".state", "Kept");
-        assert_eq!(standing(&desk, &id).0, "NOK");
+        assert_eq!(desk.standing(&id).0, "NOK");
         browser.keys([ESCAPE]);
         // Back in the list the coil has the focus again.
         browser.until(second);
@@ -96,10 +84,10 @@ fn whoever_was_quicker_is_shown_before_anything_is_replaced() {
             return;
         };
         let browser = Browser::open(&desk.origin, size);
-        let id = decision(&desk, "all", 0);
+        let id = desk.coil("all", 0).0;
         browser.go(&format!("#/coils/{id}/all"));
         browser.until("document.querySelector('canvas.map')?.dataset.plot");
-        browser.keys("1004".split("").filter(|key| !key.is_empty()).chain([ENTER]));
+        browser.badge("1004");
         browser.until_text("#top .who", "op-4");
         // The page hears nothing of the other's word before this one says theirs.
         browser.script(
@@ -108,10 +96,10 @@ fn whoever_was_quicker_is_shown_before_anything_is_replaced() {
         desk.says("1005", &id, "OK");
         browser.keys(["n"]);
         browser.until_text("dialog.meanwhile", "op-5");
-        assert_eq!(standing(&desk, &id), ("OK".into(), "op-5".into()));
+        assert_eq!(desk.standing(&id), ("OK".into(), "op-5".into()));
         browser.touch(".anyway");
         browser.until_text(".state", "Kept");
-        assert_eq!(standing(&desk, &id), ("NOK".into(), "op-4".into()));
+        assert_eq!(desk.standing(&id), ("NOK".into(), "op-4".into()));
         browser.finish(&["409"]);
     }
 }
@@ -121,10 +109,10 @@ fn the_review_queue_brings_its_next_coil() {
     for size in SIZES {
         let Some(desk) = Desk::open("the_review_queue_brings_its_next_coil", 5, 3) else { return };
         let browser = Browser::open(&desk.origin, size);
-        let waiting: Vec<String> = (0..3).map(|n| decision(&desk, "review", n)).collect();
+        let waiting: Vec<String> = (0..3).map(|n| desk.coil("review", n).0).collect();
         browser.go("");
         browser.until("document.querySelectorAll('a.row').length === 3");
-        browser.keys("1006".split("").filter(|key| !key.is_empty()).chain([ENTER]));
+        browser.badge("1006");
         browser.until_text("#top .who", "op-6");
         browser.touch(&format!("a.row[data-id='{}']", waiting[0]));
         browser.until("document.querySelector('canvas.map')?.dataset.plot");
@@ -142,7 +130,7 @@ fn the_review_queue_brings_its_next_coil() {
         browser.until_text(".state", "Kept");
         browser.until(&format!("location.hash.includes('{}')", waiting[2]));
         assert_eq!(desk.get("/api/v1/coils")["counts"]["review"], 1);
-        assert_eq!(standing(&desk, &waiting[2]).0, "");
+        assert_eq!(desk.standing(&waiting[2]).0, "");
         browser.finish(&[]);
     }
 }
@@ -150,7 +138,7 @@ fn the_review_queue_brings_its_next_coil() {
 #[test]
 fn what_somebody_wrote_is_shown_as_text() {
     let Some(desk) = Desk::open("what_somebody_wrote_is_shown_as_text", 2, 0) else { return };
-    let id = decision(&desk, "all", 0);
+    let id = desk.coil("all", 0).0;
     let hostile = "<img src=x onerror=\"window.hurt = 1\"><script>window.hurt = 1</script>&amp;";
     desk.remarks("1001", &id, "NOK", hostile);
     for size in SIZES {
@@ -175,14 +163,14 @@ fn a_lost_connection_is_shown_and_nothing_is_pretended() {
         return;
     };
     let browser = Browser::open(&desk.origin, SIZES[0]);
-    let id = decision(&desk, "all", 0);
+    let id = desk.coil("all", 0).0;
     browser.go(&format!("#/coils/{id}/all"));
     browser.until("document.querySelector('canvas.map')?.dataset.plot");
-    browser.keys("1007".split("").filter(|key| !key.is_empty()).chain([ENTER]));
+    browser.badge("1007");
     browser.until_text("#top .who", "op-7");
     desk.agent.kill();
     browser.until("!document.querySelector('#alarm').hidden && document.body.classList.contains('lost')");
     browser.touch(".say.ok");
-    browser.until_text(".state", "NOT kept");
+    browser.until_text(".state", "No answer");
     assert!(!browser.text(".state").contains("Kept:"));
 }

@@ -17,6 +17,8 @@ import { rejudgeView } from "./rejudge.js";
 const header = document.getElementById("top");
 const main = document.getElementById("main");
 const alarm = document.getElementById("alarm");
+// How long what is shouted stands.
+const SHOUT_MS = 10_000;
 let view = null;
 let lostAt = null;
 let byItself = false;
@@ -31,7 +33,7 @@ function go(place, itself = false) {
 function route() {
   const [name = "", ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(plain);
   view?.close();
-  const options = { go, byItself };
+  const options = { go, byItself, shout };
   byItself = false;
   main.scrollTop = 0;
   main.className = name || "list";
@@ -83,17 +85,21 @@ async function speak(name) {
   }
 }
 
-// What nobody may miss, for a while.
+// What nobody may miss, for a while; beside what is said of the connection, for they often come together.
+let shouted = "";
+let quieter = null;
 function shout(text) {
-  alarm.hidden = false;
-  put(alarm, text);
-  setTimeout(showAlarm, 6000);
+  shouted = text;
+  clearTimeout(quieter);
+  quieter = setTimeout(() => { shouted = ""; showAlarm(); }, SHOUT_MS);
+  showAlarm();
 }
 
 function showAlarm() {
-  alarm.hidden = lostAt === null;
   document.body.classList.toggle("lost", lostAt !== null);
-  put(alarm, lostAt === null ? "" : t("lost", { at: time(lostAt) }));
+  const lines = [lostAt === null ? "" : t("lost", { at: time(lostAt) }), shouted].filter(Boolean);
+  alarm.hidden = lines.length === 0;
+  put(alarm, lines.map((line) => el("p", {}, line)));
 }
 
 function link(up) {
@@ -112,8 +118,9 @@ function changed() {
 function key(event) {
   if (asking() || event.ctrlKey || event.altKey || event.metaKey) return;
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  // A button's own keys stay its own.
-  if ((name === "Enter" || name === " ") && event.target instanceof Element && event.target.closest("a, button")) return;
+  // A button's own keys stay its own, and the arrows read the picture that has the focus.
+  const on = (what) => event.target instanceof Element && event.target.closest(what);
+  if (((name === "Enter" || name === " ") && on("a, button, summary")) || (name.startsWith("Arrow") && on("canvas"))) return;
   const queue = QUEUES[Number(name) - 1];
   if (queue) return go(`/${queue}`);
   if (name === "?") return help();

@@ -7,16 +7,17 @@ import { heatMap } from "./heat.js";
 import { sayPanel } from "./say.js";
 import { place } from "./queues.js";
 import { details } from "./details.js";
+import { reason } from "./reasons.js";
 import { faultText } from "./faults.js";
 import { onSession } from "./session.js";
 
 let showing = null;
 // Who is logged in stands beside the buttons, too.
-onSession(() => showing?.panel?.refresh());
+onSession(() => showing?.heard());
 
 // `from` is the queue that is being worked off, if any; `byItself` whether nobody asked for this coil.
-export function coilView(host, { id, from, byItself, go }) {
-  const view = { panel: null };
+export function coilView(host, { id, from, byItself, go, shout }) {
+  const view = { panel: null, heard: () => {} };
   showing = view;
   let around = { before: null, behind: null, next: null };
   let open = true;
@@ -27,13 +28,14 @@ export function coilView(host, { id, from, byItself, go }) {
   const left = el("div", { class: "left" }, el("p", { class: "wait" }, t("loading")));
   const page = el("div", { class: "coil" }, left);
   const remark = el("input", { type: "text", maxlength: 1000, class: "remark-in", "aria-label": t("remark.label"), placeholder: t("remark.label") });
-  const rest = el("div", { class: "details" });
-  left.addEventListener("pointerdown", () => view.panel?.stay());
+  const rest = details({ from, remark, withdrawn: read, shout });
+  // Whoever looks closer, or writes, wants to stay.
+  for (const what of ["pointerdown", "focusin", "input"]) left.addEventListener(what, () => view.panel?.stay());
   put(host, page);
 
   function towards(other) {
     if (other) go(`/coils/${encodeURIComponent(other)}/${from ?? "all"}`);
-    else tell(t("coil.no_more"));
+    else shout(t("coil.no_more"));
   }
   const forward = () => towards(working ? around.behind : names.older);
   const backward = () => towards(working ? around.before : names.newer);
@@ -45,7 +47,7 @@ export function coilView(host, { id, from, byItself, go }) {
       if (other) go(`/coils/${encodeURIComponent(other)}/${from}`, true);
       else { tell(t("queue.done")); back(); }
     } catch (fault) {
-      if (open) tell(faultText(fault));
+      if (open) shout(faultText(fault));
     }
   }
 
@@ -59,7 +61,7 @@ export function coilView(host, { id, from, byItself, go }) {
     return el("div", { class: "head" },
       arrow("☰", t("back"), back), mark(a.verdict, "big"), el("h1", { class: "id" }, a.coil_id),
       el("span", { class: "steps" }, arrow("‹", working ? t("coil.before") : t("coil.newer"), backward), arrow("›", working ? t("coil.skip") : t("coil.older"), forward)),
-      el("p", { class: "facts" }, facts), el("p", { class: "why", lang: a.reasons.length ? "en" : null }, a.reasons[0]?.text ?? t("coil.no_reason")));
+      el("p", { class: "facts" }, facts), el("p", { class: "why" }, a.reasons.length ? reason(a.reasons[0]) : t("coil.no_reason")));
   }
 
   async function start() {
@@ -69,9 +71,9 @@ export function coilView(host, { id, from, byItself, go }) {
       around = queue;
       names = coil;
       const map = el("div", { class: "map-here" }, el("p", { class: "wait" }, t("loading")));
-      put(left, head(coil.assessment), map, rest);
+      put(left, head(coil.assessment), map, rest.element);
       view.panel = sayPanel({
-        id, coilId: coil.assessment.coil_id, byItself, next: working ? next : null,
+        id, coilId: coil.assessment.coil_id, byItself, shout, next: working ? next : null,
         remark: () => remark.value.trim(), clear: () => { remark.value = ""; }, changed: read,
       });
       page.append(view.panel.element);
@@ -90,17 +92,22 @@ export function coilView(host, { id, from, byItself, go }) {
     known = now;
     names = coil;
     view.panel.update(coil.standing);
-    put(rest, ...details(coil, { from, remark, read, go }));
+    rest.show(coil);
+    view.heard = () => { view.panel.refresh(); rest.show(names); };
   }
 
+  // Only the latest question's answer counts: an older one tells what no longer is.
+  let asked = 0;
   async function read() {
     if (!view.panel) return;
+    asked += 1;
+    const mine = asked;
     try {
       const coil = await get(`/coils${path(id)}`);
-      if (open) show(coil);
+      if (open && mine === asked) show(coil);
     } catch (fault) {
       // A word that is stored stays stored: only the rest of the page is old, and the header says so if it is the link.
-      if (open && !fault.unreachable) tell(faultText(fault));
+      if (open && mine === asked && !fault.unreachable) shout(faultText(fault));
     }
   }
 

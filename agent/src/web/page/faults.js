@@ -6,6 +6,6 @@ import { t, has } from "./languages.js";
 export function faultText(fault) {
   if (fault.unreachable) return t("fault.unreachable");
   const key = `fault.${fault.code}`;
-  if (has(key)) return t(key);
+  if (has(key)) return t(key, { message: fault.message });
   return [fault.message, fault.toDo].filter(Boolean).map((text) => text.replace(/[.\s]*$/, ".")).join(" ");
 }

@@ -26,13 +26,16 @@ function step(length, most) {
 export function heatMap(matrix, evidence = []) {
   const { base, cells } = deviations(matrix);
   const { chunks, gauges } = matrix;
-  const length = matrix.length_m > 0 ? matrix.length_m : chunks;
+  // Without a length there are no metres: places are then shares of the strip, and evidence lies at chunks.
+  const known = matrix.length_m > 0;
+  const length = known ? matrix.length_m : chunks;
+  const [most, unit] = known ? [length, "m"] : [100, "%"];
   const canvas = el("canvas", { class: "map", tabindex: "0", role: "img", "aria-label": summary(cells, evidence) });
   const hint = t(matrix.nominal_g_m2 ? "map.hint" : "map.hint_no_order");
   const readout = el("p", { class: "readout" }, hint);
   const scale = el("canvas", { class: "scale", "aria-hidden": "true" });
   const legend = el("div", { class: "legend" },
-    el("span", {}, deviation(-RANGE).replace(/[.,]0/, "")), scale, el("span", {}, deviation(RANGE).replace(/[.,]0/, "")),
+    el("span", {}, `≤ ${deviation(-RANGE).replace(/[.,]0/, "")}`), scale, el("span", {}, `≥ ${deviation(RANGE).replace(/[.,]0/, "")}`),
     el("span", { class: "gap", "aria-hidden": "true" }), el("span", {}, t("map.gap")));
   let plot = null;
   let cursor = null;
@@ -46,7 +49,7 @@ export function heatMap(matrix, evidence = []) {
     const context = canvas.getContext("2d");
     const style = getComputedStyle(canvas);
     const size = Math.max(12, Math.min(20, parseFloat(style.fontSize) * 0.78));
-    const left = Math.round(size * 5.4);
+    const left = labelWidth(context, style, size);
     const between = Math.round(size * 0.7);
     const row = Math.floor((height - between - size * 1.9) / (2 * SIDE));
     plot = { left, width: width - left - 2, row, top: [0, SIDE * row + between], ratio };
@@ -68,6 +71,16 @@ export function heatMap(matrix, evidence = []) {
     if (cursor) point(context);
   }
 
+  // Side names are bold and larger than those of its edges.
+  function labelWidth(context, style, size) {
+    const wide = (font, ...names) => {
+      context.font = font;
+      return Math.max(...names.map((name) => context.measureText(t(name)).width));
+    };
+    const edges = wide(`${size * 0.86}px ${style.fontFamily}`, "map.operator", "map.drive");
+    return Math.ceil(Math.max(edges, wide(`bold ${size * 1.1}px ${style.fontFamily}`, "side.top", "side.bottom"))) + 8;
+  }
+
   function label(context, style, size) {
     context.fillStyle = style.color;
     context.strokeStyle = style.color;
@@ -86,17 +99,17 @@ export function heatMap(matrix, evidence = []) {
     }
     context.font = `${size}px ${style.fontFamily}`;
     const bottom = plot.top[1] + SIDE * plot.row;
-    const apart = step(length, plot.width / (size * 5));
-    for (let metres = 0; metres <= length; metres += apart) {
-      const x = plot.left + (plot.width * metres) / length;
+    const apart = step(most, plot.width / (size * 5));
+    for (let along = 0; along <= most; along += apart) {
+      const x = plot.left + (plot.width * along) / most;
       context.fillRect(x - 0.5, bottom, 1, 5);
       // The end has the unit.
       if (x > plot.left + plot.width - size * 5.5) continue;
-      context.textAlign = metres === 0 ? "left" : "center";
-      context.fillText(number(metres), x, bottom + 6 + size);
+      context.textAlign = along === 0 ? "left" : "center";
+      context.fillText(number(along), x, bottom + 6 + size);
     }
     context.textAlign = "right";
-    context.fillText(`${number(length)} m`, plot.left + plot.width, bottom + 6 + size);
+    context.fillText(`${number(most)} ${unit}`, plot.left + plot.width, bottom + 6 + size);
   }
 
   // Black on white, so that it shows on every colour.
@@ -139,7 +152,7 @@ export function heatMap(matrix, evidence = []) {
     cursor = { chunk, gauge };
     const at = chunk * gauges + gauge;
     const side = t(gauge < SIDE ? "side.top" : "side.bottom");
-    const where = t("map.where", { metres: number(((chunk + 0.5) / chunks) * length, 1), side, gauge: (gauge % SIDE) + 1 });
+    const where = t("map.where", { along: `${number(((chunk + 0.5) / chunks) * most, 1)} ${unit}`, side, gauge: (gauge % SIDE) + 1 });
     const value = matrix.mean[at];
     const text = value === null ? t("map.nothing", { where }) :
       t("map.cell", { where, weight: number(value, 1), spread: number(matrix.std[at], 1), deviation: deviation(cells[at]) });
@@ -171,9 +184,18 @@ export function heatMap(matrix, evidence = []) {
     const within = (value, most) => Math.max(0, Math.min(most - 1, value));
     read(within(from.chunk + by[0] * far, chunks), within(from.gauge + by[1], gauges), true);
   });
-  const look = new ResizeObserver(() => { draw(); drawScale(scale); });
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  const look = new ResizeObserver(() => {
+    if (canvas.isConnected) {
+      draw();
+      return drawScale(scale);
+    }
+    // Gone from the page: nothing must hold it.
+    look.disconnect();
+    scheme.removeEventListener("change", draw);
+  });
   look.observe(canvas);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  scheme.addEventListener("change", draw);
   const title = base === null ? t("map.nothing_read") : t(matrix.nominal_g_m2 ? "map.title" : "map.title_no_order", { base: number(base, 0) });
   return el("figure", { class: "heat" }, canvas,
     el("figcaption", {}, readout, el("div", { class: "key" }, el("span", {}, title), legend)));

@@ -8,6 +8,8 @@ import { QUEUES } from "./queues.js";
 
 const PAGE = 50;
 const MOST = 200;
+// Rows that have just moved take no touch for a moment: the finger was on its way to another one.
+const SETTLE_MS = 500;
 // Which coil of a queue was looked at last: coming back, it has the focus.
 const lastOf = {};
 
@@ -23,6 +25,12 @@ export function listView(host, { queue, go }) {
   const tabs = el("nav", { class: "queues", "aria-label": t("queues") });
   const list = el("ul", { class: "rows" });
   const more = el("button", { type: "button", class: "more", hidden: true, onclick: () => { wanted = Math.min(MOST, wanted + PAGE); read(); } }, t("list.more"));
+  const end = el("p", { class: "none end", hidden: true }, t("list.end", { n: MOST }));
+  let moved = -Infinity;
+  list.addEventListener("click", (event) => {
+    // A key's click goes to the row that has the focus, wherever that went.
+    if (event.detail > 0 && performance.now() - moved < SETTLE_MS) event.preventDefault();
+  });
   const body = el("div", { class: "scroll" }, el("p", { class: "wait" }, t("loading")));
   put(host, el("h1", { class: "unseen" }, t("nav.coils")), tabs, body);
 
@@ -79,8 +87,9 @@ export function listView(host, { queue, go }) {
       const old = before.get(coil.decision_id);
       rows.set(coil.decision_id, old?.text === text ? old : { text, node: line(coil) });
     }
+    if (before.size > 0 && [...rows.keys()].join() !== [...before.keys()].join()) moved = performance.now();
     put(list, [...rows.values()].map((row) => row.node));
-    if (focus) rows.get(focus)?.node.firstChild.focus();
+    if (focus) rows.get(focus)?.node.firstChild.focus({ preventScroll: true });
     if (coils.length === 0) put(list, el("li", { class: "empty" }, t(filter.q || filter.verdict ? "list.nothing_found" : `empty.${chosen}`)));
   }
 
@@ -99,8 +108,9 @@ export function listView(host, { queue, go }) {
       }
       const first = known === "";
       const now = JSON.stringify([answer.coils, answer.counts]);
-      if (first) put(body, chosen === "all" ? search() : null, list, more);
+      if (first) put(body, chosen === "all" ? search() : null, list, more, end);
       more.hidden = answer.next === null || wanted >= MOST;
+      end.hidden = answer.next === null || wanted < MOST;
       if (now === known) return;
       known = now;
       showTabs(answer.counts);

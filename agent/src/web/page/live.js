@@ -43,6 +43,9 @@ export function follow(changed, link) {
     const wait = source.readyState === EventSource.OPEN && up ? WITH_EVENTS_MS : WITHOUT_MS;
     if (performance.now() - last >= wait) { last = performance.now(); look(); }
   }, 1000);
+  // A browser keeps pages that were left, and their streams with them: they would use up its connections to the agent.
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) { listen(); changed(); } });
   addEventListener("offline", () => set(false));
   addEventListener("online", look);
   listen();

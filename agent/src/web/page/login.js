@@ -1,7 +1,7 @@
 // Who says it: a short code on large keys, or a badge held to a scanner that types.
 
 import { el, put, tell } from "./dom.js";
-import { dialog, title } from "./dialog.js";
+import { asking, dialog, title } from "./dialog.js";
 import { t } from "./languages.js";
 import { session, login } from "./session.js";
 import { faultText } from "./faults.js";
@@ -60,27 +60,40 @@ function pad(why, close) {
 const SCANNER_MS = 70;
 const SHORTEST = 4;
 
+// The only keys that a held key repeats: one that is jammed must not judge a whole queue.
+const HELD = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "j", "k", "J", "K"];
+
 // Tells a badge from keys. Characters that may begin a badge wait a moment before `key(event)` hears of them, so that a
-// badge with an "o" in it says nothing of a coil. Returns nothing; listens as long as the page lives.
+// badge with an "o" in it says nothing of a coil. In a field they are written at once; what turns out to be a badge is
+// taken out again, for a code must not be read. Returns nothing; listens as long as the page lives.
 export function listen(key) {
   let badge = "";
   let last = -Infinity;
   let waiting = null;
+  // The field that is written into, if any, and what it held before the first character.
+  let [field, held] = [null, ""];
   addEventListener("keydown", (event) => {
     const plain = event.key.length === 1 && !event.ctrlKey && !event.altKey && !event.metaKey;
-    const writing = event.target instanceof Element && event.target.matches("input, textarea, select");
-    if (writing || event.repeat) {
+    const into = event.target instanceof Element && event.target.matches("input, textarea") ? event.target : null;
+    // The question for a code has a field of its own for it.
+    if (event.repeat || (into && asking())) {
       badge = "";
-      if (event.repeat && !writing) key(event);
+      if (into) return;
+      if (HELD.includes(event.key)) key(event);
+      else if (event.key === "Enter") event.preventDefault();
       return;
     }
-    const quick = event.timeStamp - last < SCANNER_MS;
+    const quick = event.timeStamp - last < SCANNER_MS && into === field;
     last = event.timeStamp;
     if (event.key === "Enter" && quick && badge.length >= SHORTEST) {
       event.preventDefault();
       event.stopImmediatePropagation();
       const code = badge;
       badge = "";
+      if (into) {
+        into.value = held;
+        into.dispatchEvent(new Event("input", { bubbles: true }));
+      }
       scanned(code);
       return;
     }
@@ -88,11 +101,13 @@ export function listen(key) {
       // Shift and the like are part of what a scanner types.
       if (["Shift", "CapsLock", "AltGraph"].includes(event.key)) return;
       badge = "";
-      key(event);
+      if (!into) key(event);
       return;
     }
+    if (!quick) [field, held] = [into, into?.value ?? ""];
     badge = quick ? (badge + event.key).slice(-LONGEST) : event.key;
     clearTimeout(waiting);
+    if (into) return;
     if (badge.length === 1) waiting = setTimeout(() => key(event), SCANNER_MS);
     else event.preventDefault();
   }, true);

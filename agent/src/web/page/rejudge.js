@@ -6,6 +6,7 @@ import { t, number } from "./languages.js";
 import { heatMap } from "./heat.js";
 import { labelButtons } from "./say.js";
 import { askWho } from "./login.js";
+import { dialog, title } from "./dialog.js";
 import { session, forgotten } from "./session.js";
 import { faultText } from "./faults.js";
 import { agreement } from "./agreement.js";
@@ -14,7 +15,7 @@ const SIZES = [30, 40, 50];
 // As in say.js: the finger was still on its way to the coil before.
 const SETTLE_MS = 500;
 
-export function rejudgeView(host) {
+export function rejudgeView(host, { shout }) {
   let open = true;
   let item = null;
   let busy = false;
@@ -40,7 +41,10 @@ export function rejudgeView(host) {
     try {
       await act();
     } catch (fault) {
-      if (open) put(host, el("div", { class: "sheet" }, el("p", { class: "failed large", role: "alert" }, faultText(fault)),
+      // No coil is on the page any more: no key answers one.
+      item = null;
+      if (!open) shout(faultText(fault));
+      else put(host, el("div", { class: "sheet" }, el("p", { class: "failed large", role: "alert" }, faultText(fault)),
         el("button", { type: "button", class: "start", onclick: () => overview() }, t("again"))));
     }
     busy = false;
@@ -63,12 +67,42 @@ export function rejudgeView(host) {
       el("details", {}, el("summary", {}, t("rejudge.anew")), el("div", { class: "starts" }, SIZES.map(begin))),
     ] : el("div", { class: "starts" }, SIZES.map(begin));
     put(host, el("div", { class: "sheet" }, el("h1", {}, t("rejudge.title")), el("p", { class: "lead" }, t("rejudge.lead")), state,
-      agreed ? agreement(agreed) : el("p", { class: "none" }, t("rejudge.no_agreement"))));
+      agreed ? agreement(agreed) : el("p", { class: "none" }, t(going ? "rejudge.agreement_later" : "rejudge.no_agreement"))));
   });
 
   const start = (size) => guarded(async () => {
-    if ((await asSomebody(() => post("/rejudge", { size }))) !== undefined) await next();
+    if ((await asSomebody(() => startAsked(size))) !== undefined) await next();
   });
+
+  // What others have answered is dropped only when whoever drops it has seen how much that is; the agent holds to it, too.
+  async function startAsked(size) {
+    let { session: going } = await get("/rejudge");
+    const asked = unfinished(going);
+    if (asked && !(await mayDrop(going))) return undefined;
+    try {
+      return await post("/rejudge", { size });
+    } catch (fault) {
+      if (fault.code !== "session_running") throw fault;
+    }
+    if (!asked) {
+      ({ session: going } = await get("/rejudge"));
+      if (!(await mayDrop(going))) return undefined;
+    }
+    return post("/rejudge", { size, replaces: going.id });
+  }
+
+  function mayDrop(going) {
+    const answers = number(going.inspectors.reduce((sum, { done }) => sum + done[0] + done[1], 0));
+    const name = "replace";
+    return dialog(name, (close) => [
+      title(name, t("rejudge.running")),
+      el("p", { class: "large" }, t("rejudge.going", { n: number(going.size), name: going.started_by }), " ", t("rejudge.dropped", { n: answers })),
+      el("div", { class: "choices" },
+        el("button", { type: "button", class: "leave", autofocus: true, onclick: () => close(false) }, t("rejudge.keep")),
+        el("button", { type: "button", class: "anyway", onclick: () => close(true) }, t("rejudge.drop", { n: answers }))),
+    ]);
+  }
+
   const begun = () => guarded(next);
 
   async function next() {
@@ -97,13 +131,17 @@ export function rejudgeView(host) {
 
   const answer = (label) => item && performance.now() - shown >= SETTLE_MS && guarded(async () => {
     const now = item;
-    await asSomebody(() => post(`/rejudge/items${path(now)}`, { label }));
-    await next();
+    if ((await asSomebody(() => post(`/rejudge/items${path(now)}`, { label }))) !== undefined) await next();
   });
 
   overview();
   const keys = { o: () => answer("OK"), n: () => answer("NOK"), Escape: () => { if (item) overview(); } };
   return { title: t("nav.rejudge"), refresh: () => { if (!item) overview(false); }, keys, close: () => { open = false; } };
+}
+
+// Whether somebody has begun and not judged both rounds.
+function unfinished(going) {
+  return going !== null && going.inspectors.some(({ done }) => done[0] + done[1] < 2 * going.size);
 }
 
 function progress(share) {

@@ -57,14 +57,15 @@ export function statusView(host) {
 
 function health(status) {
   const troubles = status.health ?? [];
-  const link = status.connected ? null : { text: t("health.broker"), to_do: t("health.broker_to_do") };
+  const link = status.connected ? null : { text: t("health.broker"), to_do: t("health.broker_to_do"), own: true };
   const all = [...(link ? [link] : []), ...troubles];
   if (all.length === 0) return el("p", { class: "well" }, mark("OK"), " ", t("health.well"));
-  return el("ul", { class: "troubles" }, all.map(trouble));
+  return el("ul", { class: "troubles" }, all.map((one) => trouble(one)));
 }
 
-function trouble({ text, to_do: toDo, at }) {
-  return el("li", { lang: "en" }, el("b", {}, text), at ? el("span", { class: "quiet" }, ` · ${time(at)}`) : null, toDo ? el("p", {}, "→ ", toDo) : null);
+// What the agent wrote is English, what the page says of the connection is not.
+function trouble({ text, to_do: toDo, at, own = false }) {
+  return el("li", { lang: own ? null : "en" }, el("b", {}, text), at ? el("span", { class: "quiet" }, ` · ${time(at)}`) : null, toDo ? el("p", {}, "→ ", toDo) : null);
 }
 
 function queues(status) {
@@ -101,7 +102,7 @@ function models(m) {
 
 function triggers({ triggers: all }) {
   if (all.length === 0) return el("p", { class: "none" }, t("triggers.none"));
-  return el("ul", { class: "troubles" }, all.slice(0, 10).map(trouble));
+  return el("ul", { class: "troubles" }, all.slice(0, 10).map((one) => trouble(one)));
 }
 
 function drift(report) {
@@ -111,7 +112,7 @@ function drift(report) {
   return [
     el("p", {}, t(`drift.${report.state}`), " ", el("span", { class: "quiet" }, sample("reference", report.reference), " ", sample("window", report.window))),
     gaugeStrip(report.gauges),
-    report.findings.length ? el("ul", { class: "troubles" }, report.findings.map(trouble)) : el("p", { class: "none" }, t("drift.no_findings")),
+    report.findings.length ? el("ul", { class: "troubles" }, report.findings.map((one) => trouble(one))) : el("p", { class: "none" }, t("drift.no_findings")),
     report.order_mix.changed ? el("p", { class: "quiet", lang: "en" }, report.order_mix.text) : null,
     columns(report.columns.filter((column) => column.drifted)),
   ];
