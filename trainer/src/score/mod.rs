@@ -6,19 +6,24 @@
 pub mod alarms;
 pub mod auc;
 pub mod average_precision;
+pub mod bca;
 pub mod blocks;
 pub mod bootstrap;
 pub mod brier;
 pub mod calibrate;
 pub mod confusion;
+pub mod corrected_t;
 pub mod cost_curve;
 pub mod curves;
+pub mod delong;
 pub mod f1;
 #[cfg(test)]
 mod golden;
 pub mod holm;
 pub mod mcc;
+pub mod mcnemar;
 pub mod mixture;
+mod normal;
 pub mod paired;
 pub mod permutation;
 pub mod recalibration;

@@ -80,11 +80,53 @@ impl Units {
             }
         }
     }
+
+    /// For each stratum the parts to leave out, one at a time, for a jackknife: each a unit or, where there are more than
+    /// `most`, a group of every `most`-th unit.
+    pub(super) fn parts(&self, most: usize) -> Vec<Vec<Part<'_>>> {
+        let all = self.strata.iter();
+        all.map(|units| {
+            let step = units.len().min(most).max(1);
+            (0..units.len().min(most)).map(|first| Part { rows: &self.rows, units, first, step }).collect()
+        })
+        .collect()
+    }
+}
+
+/// Some of a stratum's units.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part<'a> {
+    rows: &'a [usize],
+    units: &'a [Range<usize>],
+    first: usize,
+    step: usize,
+}
+
+impl Part<'_> {
+    /// Writes all rows but those of the part.
+    pub(super) fn rest(&self, rest: &mut Vec<usize>) {
+        rest.clear();
+        let mut from = 0;
+        for unit in self.units.iter().skip(self.first).step_by(self.step) {
+            rest.extend_from_slice(&self.rows[from..unit.start]);
+            from = unit.end;
+        }
+        rest.extend_from_slice(&self.rows[from..]);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn rests(units: &Units, most: usize) -> Vec<Vec<Vec<usize>>> {
+        let rest = |part: &Part| {
+            let mut rest = Vec::new();
+            part.rest(&mut rest);
+            rest
+        };
+        units.parts(most).iter().map(|parts| parts.iter().map(rest).collect()).collect()
+    }
 
     #[test]
     fn coils_by_label() {
@@ -94,6 +136,12 @@ mod tests {
         let mut rows = Vec::new();
         units.draw(|below| below - 1, &mut rows);
         assert_eq!(rows, [1, 3, 3, 3]);
+        assert_eq!(
+            rests(&units, 9),
+            [vec![vec![0, 2, 3]], vec![vec![1, 2, 3], vec![1, 0, 3], vec![1, 0, 2]]]
+        );
+        // At most two parts a stratum: units 0 and 2 of the second go together.
+        assert_eq!(rests(&units, 2), [vec![vec![0, 2, 3]], vec![vec![1, 2], vec![1, 0, 3]]]);
     }
 
     #[test]
@@ -104,10 +152,13 @@ mod tests {
         let mut picks = [1, 0, 1].into_iter();
         units.draw(|_| picks.next().unwrap(), &mut rows);
         assert_eq!(rows, [0, 2, 1, 0, 2]);
+        assert_eq!(rests(&units, 9), [[vec![0, 2, 3], vec![1, 3], vec![1, 0, 2]]]);
     }
 
     #[test]
-    fn nothing_has_no_units() {
+    fn nothing_has_no_parts() {
         assert_eq!(Units::by_label(&[]).count(), 0);
+        assert!(rests(&Units::clusters::<u8>(&[]), 5)[0].is_empty());
+        assert_eq!(rests(&Units::by_label(&[true]), 5), [vec![Vec::new()], Vec::<Vec<usize>>::new()]);
     }
 }
