@@ -35,6 +35,7 @@ enum Command {
     Preview(cmd::preview::PreviewArgs),
     References(cmd::references::ReferencesArgs),
     Simulate(cmd::simulate::SimulateArgs),
+    Study(cmd::study::StudyCommand),
     #[command(subcommand)]
     Trust(cmd::trust::TrustCommand),
     Weights(cmd::weights::WeightsArgs),
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Command::Preview(args) => cmd::preview::run(&args),
         Command::References(args) => cmd::references::run(&args),
         Command::Simulate(args) => cmd::simulate::run(&args),
+        Command::Study(args) => cmd::study::run(&args),
         Command::Trust(command) => cmd::trust::run(&command),
         Command::Weights(args) => cmd::weights::run(&args),
     };

@@ -38,10 +38,13 @@ mod train;
 
 pub use config::{ChannelConfig, PolicyConfig, PrepareConfig, RunConfig};
 pub(crate) use config::{read_settings, yaml};
+pub(crate) use cost::Meter;
 pub use cost::{Cost, Spent};
 pub(crate) use folder::write_whole;
 pub use folder::{Fold, Member, RunFolder};
 pub use forward::{Forward, StretchRecord};
+pub(crate) use forward::{Found, Stretch, stretches};
+pub(crate) use member::{KeepProgress, Start, Training};
 pub use novelty::Novelty;
 pub use policy::policy;
 pub use record::RunRecord;

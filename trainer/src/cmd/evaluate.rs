@@ -100,7 +100,13 @@ fn enter_look(args: &EvaluateArgs, set: &CoilSet) -> anyhow::Result<Option<usize
     Ok(Some(Ledger::of(&args.of).enter(&look)?))
 }
 
-fn as_the_line_would(coil: &LabelledCoil, p_nok: f64, novelty: Option<Novelty>, policy: &Policy) -> Judged {
+/// A coil as the line judges it by its score.
+pub(crate) fn as_the_line_would(
+    coil: &LabelledCoil,
+    p_nok: f64,
+    novelty: Option<Novelty>,
+    policy: &Policy,
+) -> Judged {
     let mut causes = coverage_causes(&Coverage::of(&coil.matrix), &CoverageRule::default());
     if let Some(Novelty { distance, limit }) = novelty.filter(Novelty::is_over) {
         causes.push(Cause::UnlikeTraining { distance, limit });
@@ -115,7 +121,8 @@ fn as_the_line_would(coil: &LabelledCoil, p_nok: f64, novelty: Option<Novelty>, 
     }
 }
 
-fn by_run(path: &Path, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Policy)> {
+/// P(NOK) of each coil by a run's final networks, and the run's policy.
+pub(crate) fn by_run(path: &Path, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Policy)> {
     let folder = RunFolder::open(path)?;
     let record = folder.record()?;
     let mut p_nok = vec![0.0; set.coils.len()];

@@ -14,6 +14,7 @@ pub mod preview;
 pub mod push;
 pub mod references;
 pub mod simulate;
+pub mod study;
 pub mod train;
 pub mod trust;
 pub mod weights;

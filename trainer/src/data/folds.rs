@@ -20,6 +20,21 @@ pub fn stratified(nok: &[bool], k: usize, seed: u64) -> Vec<usize> {
     fold
 }
 
+/// Items that make up a share of NOK and of OK items each, in order; a smaller share is part of a larger one. At least one of
+/// each class that is there.
+pub fn portion(nok: &[bool], share: f64, seed: u64) -> Vec<usize> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut kept = Vec::new();
+    for class in [true, false] {
+        let mut items: Vec<usize> = (0..nok.len()).filter(|i| nok[*i] == class).collect();
+        items.shuffle(&mut rng);
+        let count = (share * items.len() as f64).round() as usize;
+        kept.extend(items.into_iter().take(count.max(1)));
+    }
+    kept.sort_unstable();
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +52,17 @@ mod tests {
                 prop_assert!(counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1);
             }
         }
+    }
+
+    #[test]
+    fn a_portion_has_its_share_of_both_and_lies_in_a_larger_one() {
+        let nok: Vec<bool> = (0..200).map(|i| i % 20 == 0).collect();
+        assert_eq!(portion(&nok, 1.0, 1), (0..200).collect::<Vec<_>>());
+        let (half, tenth) = (portion(&nok, 0.5, 1), portion(&nok, 0.1, 1));
+        let count = |of: &[usize]| (of.len(), of.iter().filter(|i| nok[**i]).count());
+        assert_eq!((count(&half), count(&tenth)), ((100, 5), (20, 1)));
+        assert!(tenth.iter().all(|i| half.contains(i)));
+        assert_ne!(half, portion(&nok, 0.5, 2));
     }
 
     #[test]

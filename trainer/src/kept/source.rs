@@ -102,6 +102,10 @@ pub fn fill(
     needed: &[(usize, u32)],
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<(), KeepError> {
+    if needed.iter().all(|(item, draw)| store.has(coils.content(*item), *draw)) {
+        return Ok(());
+    }
+    let mut store = store.writer()?;
     let mut missing: Vec<(usize, u32)> =
         needed.iter().copied().filter(|(item, draw)| !store.has(coils.content(*item), *draw)).collect();
     missing.truncate(store.room());

@@ -1,7 +1,9 @@
 //! Rows of f32 on disk under a key, found by content and draw; read through a memory map.
 //!
 //! In the folder of a key `rows` holds the rows and `index` what each is of, with its checksum. Rows are synced before their
-//! index, so that what the index names is there; a torn end is cut off when the store is opened.
+//! index, so that what the index names is there; a torn end is cut off by who writes next. Files only grow: many read while one
+//! writes, and who would write waits for its turn and then finds what the other has written. Whoever uses a key holds its `lock`
+//! together with others, so that nobody removes it.
 
 use super::KeepConfig;
 use memmap2::Mmap;
@@ -45,12 +47,6 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
-    /// Somebody else writes there.
-    #[error("another run uses {}; wait for it, or give this one a keep.folder of its own", path.display())]
-    Busy {
-        /// The lock.
-        path: PathBuf,
-    },
     /// A row is not what was written.
     #[error("row {row} in {} is damaged; remove the folder, and it is computed again", path.display())]
     Damaged {
@@ -76,8 +72,16 @@ pub struct Store {
     index: File,
     found: Found,
     map: Option<Mmap>,
-    /// Held as long as the store is open.
+    budget: u64,
+    /// Held together with others as long as the store is open.
     _lock: File,
+}
+
+/// The only one that writes rows under a key, as long as it lives.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    store: &'a mut Store,
+    _turn: File,
 }
 
 impl Store {
@@ -97,19 +101,42 @@ impl Store {
             open.map_err(failed(&path))
         };
         let lock = file("lock")?;
-        if lock.try_lock().is_err() {
-            return Err(StoreError::Busy { path: own.join("lock") });
-        }
+        lock.lock_shared().map_err(failed(&own))?;
         // The youngest is the last to be removed.
         lock.set_modified(SystemTime::now()).map_err(failed(&own))?;
-        let (mut rows, mut index) = (file("rows")?, file("index")?);
-        let found = recover(&mut rows, &mut index, length).map_err(failed(&own))?;
-        let others = others(folder, &own, keep.budget_mib << 20).map_err(failed(folder))?;
-        let left = (keep.budget_mib << 20).saturating_sub(others);
-        let room = (left / (4 * length.max(1) + RECORD) as u64).min(MOST) as usize;
-        let mut store = Self { folder: own, length, room, rows, index, found, map: None, _lock: lock };
-        store.remap()?;
+        let (rows, index) = (file("rows")?, file("index")?);
+        let budget = keep.budget_mib << 20;
+        let (found, map) = (Found::new(), None);
+        let mut store = Self { folder: own, length, room: 0, rows, index, found, map, budget, _lock: lock };
+        store.read_index()?;
+        let others = others(folder, &store.folder, budget).map_err(failed(folder))?;
+        let left = store.budget.saturating_sub(others);
+        store.room = (left / (4 * length.max(1) + RECORD) as u64).min(MOST) as usize;
         Ok(store)
+    }
+
+    /// Waits until nobody else writes, and sees what they have written.
+    pub fn writer(&mut self) -> Result<Writer<'_>, StoreError> {
+        let path = self.folder.join("writing");
+        let turn = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let turn = turn.and_then(|turn| turn.lock().map(|()| turn));
+        let turn = turn.map_err(|source| StoreError::Io { path, source })?;
+        let whole = self.read_index()?;
+        let cut = |file: &mut File, length| file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0)));
+        cut(&mut self.index, whole * RECORD as u64)
+            .and_then(|_| cut(&mut self.rows, whole * 4 * self.length as u64))
+            .map_err(|source| StoreError::Io { path: self.folder.clone(), source })?;
+        Ok(Writer { store: self, _turn: turn })
+    }
+
+    /// Reads what both files hold, and gives the number of rows.
+    fn read_index(&mut self) -> Result<u64, StoreError> {
+        let read = read_index(&self.rows, &mut self.index, self.length);
+        let found = read.map_err(|source| StoreError::Io { path: self.folder.clone(), source })?;
+        let whole = found.0;
+        self.found = found.1;
+        self.remap()?;
+        Ok(whole)
     }
 
     /// Whether a row is kept.
@@ -120,24 +147,6 @@ impl Store {
     /// How many more rows fit.
     pub fn room(&self) -> usize {
         self.room.saturating_sub(self.found.len())
-    }
-
-    /// Keeps rows `[rows, length]` of (content, draw); those beyond the budget are let go.
-    pub fn add(&mut self, of: &[([u8; 32], u32)], values: &[f32]) -> Result<(), StoreError> {
-        let failed = |source| StoreError::Io { path: self.folder.clone(), source };
-        let count = of.len().min(self.room());
-        let (mut bytes, mut records) = (Vec::with_capacity(4 * count * self.length), Vec::new());
-        for ((content, draw), row) in of.iter().zip(values.chunks_exact(self.length)).take(count) {
-            let at = bytes.len();
-            bytes.extend(row.iter().flat_map(|v| v.to_le_bytes()));
-            let sum = crc32fast::hash(&bytes[at..]);
-            records.extend(content.iter().copied().chain(draw.to_le_bytes()).chain(sum.to_le_bytes()));
-            let next = self.found.len();
-            self.found.insert((*content, *draw), (next, sum));
-        }
-        self.rows.write_all(&bytes).and_then(|()| self.rows.sync_data()).map_err(failed)?;
-        self.index.write_all(&records).and_then(|()| self.index.sync_data()).map_err(failed)?;
-        self.remap()
     }
 
     /// Copies a row; `false` if it is not kept.
@@ -161,31 +170,58 @@ impl Store {
         if self.found.is_empty() || self.length == 0 {
             return Ok(());
         }
-        // SAFETY: the file is written to by appending alone, and is cut only when it is opened; the lock keeps other
-        // processes of ours away as long as the map lives. Who else cuts a file under our feet gets a SIGBUS.
+        // SAFETY: the file is written to by appending alone, and who writes cuts off only what no index has ever named, which
+        // nobody reads. Who else cuts a file under our feet gets a SIGBUS.
         let map = unsafe { Mmap::map(&self.rows) };
         self.map = Some(map.map_err(|source| StoreError::Io { path: self.folder.clone(), source })?);
         Ok(())
     }
 }
 
-/// Reads the index, cuts both files to what both hold, and leaves them at their ends.
-fn recover(rows: &mut File, index: &mut File, length: usize) -> std::io::Result<Found> {
+impl Writer<'_> {
+    /// Keeps rows `[rows, length]` of (content, draw); those beyond the budget are let go.
+    pub fn add(&mut self, of: &[([u8; 32], u32)], values: &[f32]) -> Result<(), StoreError> {
+        let store = &mut *self.store;
+        let failed = |source| StoreError::Io { path: store.folder.clone(), source };
+        let count = of.len().min(store.room());
+        let (mut bytes, mut records) = (Vec::with_capacity(4 * count * store.length), Vec::new());
+        for ((content, draw), row) in of.iter().zip(values.chunks_exact(store.length)).take(count) {
+            let at = bytes.len();
+            bytes.extend(row.iter().flat_map(|v| v.to_le_bytes()));
+            let sum = crc32fast::hash(&bytes[at..]);
+            records.extend(content.iter().copied().chain(draw.to_le_bytes()).chain(sum.to_le_bytes()));
+            let next = store.found.len();
+            store.found.insert((*content, *draw), (next, sum));
+        }
+        store.rows.write_all(&bytes).and_then(|()| store.rows.sync_data()).map_err(failed)?;
+        store.index.write_all(&records).and_then(|()| store.index.sync_data()).map_err(failed)?;
+        store.remap()
+    }
+
+    /// Whether a row is kept.
+    pub fn has(&self, content: &[u8; 32], draw: u32) -> bool {
+        self.store.has(content, draw)
+    }
+
+    /// How many more rows fit.
+    pub fn room(&self) -> usize {
+        self.store.room()
+    }
+}
+
+/// How many rows both files hold whole, and where they are.
+fn read_index(rows: &File, index: &mut File, length: usize) -> std::io::Result<(u64, Found)> {
     let whole = rows.metadata()?.len() / (4 * length.max(1)) as u64;
     let count = (index.metadata()?.len() / RECORD as u64).min(whole).min(MOST);
     let mut records = vec![0; count as usize * RECORD];
     index.seek(SeekFrom::Start(0))?;
     index.read_exact(&mut records)?;
-    index.set_len(count * RECORD as u64)?;
-    rows.set_len(count * 4 * length as u64)?;
-    rows.seek(SeekFrom::End(0))?;
-    index.seek(SeekFrom::End(0))?;
     let number = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     let entry = |(row, record): (usize, &[u8])| {
         let content = std::array::from_fn(|i| record[i]);
         ((content, number(&record[32..])), (row, number(&record[36..])))
     };
-    Ok(records.chunks_exact(RECORD).enumerate().map(entry).collect())
+    Ok((count, records.chunks_exact(RECORD).enumerate().map(entry).collect()))
 }
 
 /// Bytes that other keys keep, after the least recently used were removed to leave half of the budget.

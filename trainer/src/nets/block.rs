@@ -10,6 +10,7 @@ use crate::nn::Pass;
 use crate::nn::activation::Activation;
 use crate::nn::conv::{Conv2d, ConvShape, Pads};
 use crate::nn::conv_norm::ConvNorm;
+use crate::nn::layer_norm::LayerNorm;
 use crate::nn::pool::avg_pool;
 use candle_core::{Result, Tensor, Var};
 
@@ -23,6 +24,8 @@ pub enum Block {
     Conv(ConvNorm),
     /// Convolution with a bias, activation.
     Biased(Conv2d, Activation),
+    /// Convolution, layer norm over the channels of each place, activation. To compare with batch norm; it is not exported.
+    Layered(Conv2d, LayerNorm, Activation),
     /// Average pool with stride = kernel; incomplete windows are dropped.
     AvgPool((usize, usize)),
     /// YOLOv8's.
@@ -37,6 +40,9 @@ impl Block {
         match self {
             Self::Conv(conv) => conv.forward(x, pass),
             Self::Biased(conv, activation) => activation.apply(&conv.forward(x, pass)?),
+            Self::Layered(conv, norm, activation) => {
+                activation.apply(&norm.forward(&conv.forward(x, pass)?, pass)?)
+            }
             Self::AvgPool(kernel) => avg_pool(x, *kernel, *kernel, Pads::NONE),
             Self::C2f(block) => block.forward(x, pass),
             Self::InvertedResidual(block) => block.forward(x, pass),
@@ -45,8 +51,10 @@ impl Block {
 
     /// Stops learning; batch norms keep to their running statistics.
     pub fn freeze(&mut self) {
-        if let Self::Biased(conv, _) = self {
-            conv.trainable = false;
+        match self {
+            Self::Biased(conv, _) => conv.trainable = false,
+            Self::Layered(conv, norm, _) => (conv.trainable, norm.trainable) = (false, false),
+            _ => {}
         }
         self.convs_mut().into_iter().for_each(|conv| conv.norm.trainable = false);
     }
@@ -59,7 +67,7 @@ impl Block {
     fn convs_mut(&mut self) -> Vec<&mut ConvNorm> {
         match self {
             Self::Conv(conv) => vec![conv],
-            Self::Biased(..) | Self::AvgPool(_) => Vec::new(),
+            Self::Biased(..) | Self::Layered(..) | Self::AvgPool(_) => Vec::new(),
             Self::C2f(block) => block.convs_mut().collect(),
             Self::InvertedResidual(block) => block.convs_mut().collect(),
         }
@@ -68,7 +76,7 @@ impl Block {
     fn convs(&self) -> Vec<&ConvNorm> {
         match self {
             Self::Conv(conv) => vec![conv],
-            Self::Biased(..) | Self::AvgPool(_) => Vec::new(),
+            Self::Biased(..) | Self::Layered(..) | Self::AvgPool(_) => Vec::new(),
             Self::C2f(block) => block.convs().collect(),
             Self::InvertedResidual(block) => block.convs().collect(),
         }
@@ -78,6 +86,9 @@ impl Block {
     pub fn vars<'a>(&'a self) -> Vec<&'a Var> {
         if let Self::Biased(conv, _) = self {
             return std::iter::once(&conv.weight).chain(&conv.bias).collect();
+        }
+        if let Self::Layered(conv, norm, _) = self {
+            return vec![&conv.weight, &norm.gamma, &norm.beta];
         }
         let of = |conv: &'a ConvNorm| {
             let norm = &conv.norm;
@@ -90,7 +101,7 @@ impl Block {
     pub fn size(&self, from: Size) -> Option<Size> {
         match self {
             Self::Conv(conv) => convolved(&conv.shape, from),
-            Self::Biased(conv, _) => convolved(&conv.shape, from),
+            Self::Biased(conv, _) | Self::Layered(conv, ..) => convolved(&conv.shape, from),
             Self::AvgPool((kh, kw)) => {
                 let size = [from[0] / kh, from[1] / kw, from[2]];
                 (!size.contains(&0)).then_some(size)

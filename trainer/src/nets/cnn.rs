@@ -8,8 +8,9 @@ use super::trunk::Stage;
 use crate::export::folded::{GlobalPool, Sides};
 use crate::nn::activation::Activation;
 use crate::nn::batch_norm::NormConfig;
-use crate::nn::conv::ConvShape;
+use crate::nn::conv::{Conv2d, ConvShape};
 use crate::nn::conv_norm::ConvNorm;
+use crate::nn::layer_norm::LayerNorm;
 use crate::nn::params::Builder;
 use candle_core::Result;
 use serde::{Deserialize, Serialize};
@@ -26,10 +27,23 @@ pub struct CnnConfig {
     pub kernel: PerLayer,
     /// Stride (height, width).
     pub stride: PerLayer,
+    /// What follows each convolution.
+    pub norm: Norm,
     /// Average pools between convolutions.
     pub pools: Vec<PoolAfter>,
     /// What follows the stack.
     pub head: HeadConfig,
+}
+
+/// What keeps the values of a map in bounds (paper, section 5.4 compares them).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Norm {
+    /// Batch norm: each channel over the batch.
+    #[default]
+    Batch,
+    /// Layer norm: the channels of each place. To compare with; such a network is not exported.
+    Layer,
 }
 
 /// A (height, width) pair for all layers, or one for each.
@@ -59,6 +73,7 @@ impl Default for CnnConfig {
             filters: vec![16, 16, 24, 24, 32, 32, 48, 48, 64, 64],
             kernel: PerLayer::Common([3, 3]),
             stride: PerLayer::Common([1, 1]),
+            norm: Norm::Batch,
             pools: [2, 4, 6, 8].map(|after| PoolAfter { after, kernel: [2, 2] }).to_vec(),
             head: HeadConfig {
                 features: vec![GlobalPool::Avg, GlobalPool::Max],
@@ -122,10 +137,19 @@ impl CnnConfig {
             let shape =
                 ConvShape { stride: self.stride.of(i), ..ConvShape::same(input, filters, self.kernel.of(i)) };
             let names = (&*format!("{name}.conv"), &*format!("{name}.norm"));
-            let conv = ConvNorm::new(builder, names, shape, NormConfig::default(), Activation::Relu)?;
+            let conv = match self.norm {
+                Norm::Batch => {
+                    let norm = NormConfig::default();
+                    Block::Conv(ConvNorm::new(builder, names, shape, norm, Activation::Relu)?)
+                }
+                Norm::Layer => {
+                    let conv = Conv2d::new(builder, names.0, shape, false)?;
+                    Block::Layered(conv, LayerNorm::new(builder, names.1, filters)?, Activation::Relu)
+                }
+            };
             let pools = self.pools.iter().filter(|p| p.after == i + 1);
             let pools = pools.map(|p| Block::AvgPool((p.kernel[0], p.kernel[1])));
-            stages.push(Stage { name, blocks: std::iter::once(Block::Conv(conv)).chain(pools).collect() });
+            stages.push(Stage { name, blocks: std::iter::once(conv).chain(pools).collect() });
             input = filters;
         }
         Ok(stages)

@@ -56,6 +56,9 @@ fn fold_stage(net: &mut Builder, stage: &Stage, mut x: Port) -> Result<Port> {
                 let folded = FoldedConv::new(&conv.shape, net.size(x), &values(&conv.weight)?);
                 net.conv(name, x, folded.biased(&bias).activated(*activation))
             }
+            Block::Layered(..) => candle_core::bail!(
+                "{name} has a layer norm, which cannot be exported: train with network.backbone.norm: batch"
+            ),
             Block::AvgPool(kernel) => net.avg_pool(name, x, *kernel),
             Block::C2f(block) => fold_c2f(net, &name, x, block)?,
             Block::InvertedResidual(block) => fold_inverted(net, &name, x, block)?,

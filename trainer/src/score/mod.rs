@@ -26,6 +26,7 @@ pub mod mixture;
 mod normal;
 pub mod paired;
 pub mod permutation;
+pub mod ranked;
 pub mod recalibration;
 pub mod reliability;
 pub mod report;

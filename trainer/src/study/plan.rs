@@ -261,6 +261,11 @@ impl Plan {
         shuffled.chain((0..forward).map(|k| (0, Fold::Forward(k))))
     }
 
+    /// `experiment/configuration` of a cell.
+    pub fn path(&self, cell: &Cell) -> String {
+        format!("{}/{}", self.experiments[cell.experiment].name, self.configuration(cell).name)
+    }
+
     /// A cell's configuration.
     pub fn configuration(&self, cell: &Cell) -> &Configuration {
         &self.experiments[cell.experiment].configurations[cell.configuration]
@@ -306,21 +311,20 @@ fn experiment(
         set(&mut settings, key, &value)?;
     }
     let mut share = 1.0;
-    let mut change =
-        |settings: &mut Value, share: &mut f64, key: &str, value: &Value| -> anyhow::Result<()> {
-            let studys = ["seed", "split_seed", "folds", "members", "final", "forward", "name", "set"];
-            ensure!(
-                !studys.contains(&key),
-                "{key} is the study's own: set it at the head of the file, or leave it out"
-            );
-            if key == SHARE {
-                *share = value.as_f64().filter(|s| *s > 0.0 && *s <= 1.0).with_context(|| {
-                    format!("share is {value}: give the share of training coils, over 0 and at most 1")
-                })?;
-                return Ok(());
-            }
-            set(settings, key, value)
-        };
+    let change = |settings: &mut Value, share: &mut f64, key: &str, value: &Value| -> anyhow::Result<()> {
+        let studys = ["seed", "split_seed", "folds", "members", "final", "forward", "name", "set"];
+        ensure!(
+            !studys.contains(&key),
+            "{key} is the study's own: set it at the head of the file, or leave it out"
+        );
+        if key == SHARE {
+            *share = value.as_f64().filter(|s| *s > 0.0 && *s <= 1.0).with_context(|| {
+                format!("share is {value}: give the share of training coils, over 0 and at most 1")
+            })?;
+            return Ok(());
+        }
+        set(settings, key, value)
+    };
     for (key, value) in &of.all {
         change(&mut settings, &mut share, key, value)?;
     }

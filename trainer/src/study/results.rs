@@ -209,7 +209,7 @@ pub struct Comparison {
     pub naive_t: Option<Test>,
     /// McNemar's exact test of the first repeat's decisions.
     pub mcnemar: Option<Test>,
-    /// Paired permutation of the mean decisions' metric, by coil.
+    /// Paired permutation of F1 of NOK (mean over repeats), decisions swapped coil by coil.
     pub permutation: Option<Test>,
     /// DeLong's test of the AUCs of mean P(NOK).
     pub delong: Option<Test>,

@@ -19,15 +19,18 @@ fn read(store: &Store, content: usize, draw: u32) -> Option<Vec<f32>> {
 fn rows_are_found_again_by_content_and_draw() {
     let folder = tempfile::tempdir().expect("folder");
     let mut store = Store::open(&keep(1), folder.path(), key(1), 3).expect("store");
-    store.add(&[(CONTENT[0], 0), (CONTENT[0], 1)], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).expect("kept");
-    store.add(&[(CONTENT[1], 0)], &[7.0, f32::MIN_POSITIVE, -0.0]).expect("kept");
+    store
+        .writer()
+        .expect("turn")
+        .add(&[(CONTENT[0], 0), (CONTENT[0], 1)], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+        .expect("kept");
+    store.writer().expect("turn").add(&[(CONTENT[1], 0)], &[7.0, f32::MIN_POSITIVE, -0.0]).expect("kept");
     drop(store);
     let store = Store::open(&keep(1), folder.path(), key(1), 3).expect("store");
     assert_eq!(read(&store, 0, 1), Some(vec![4.0, 5.0, 6.0]));
     assert_eq!(read(&store, 1, 0), Some(vec![7.0, f32::MIN_POSITIVE, -0.0]));
     assert_eq!(read(&store, 1, 1), None);
     assert!(store.has(&CONTENT[0], 0) && !store.has(&CONTENT[2], 0));
-    assert!(matches!(Store::open(&keep(1), folder.path(), key(1), 3), Err(StoreError::Busy { .. })));
     let other = Store::open(&keep(1), folder.path(), key(2), 3).expect("another key");
     assert_eq!(read(&other, 0, 1), None);
 }
@@ -37,7 +40,11 @@ fn rows_are_found_again_by_content_and_draw() {
 fn a_torn_end_is_cut_off() {
     let folder = tempfile::tempdir().expect("folder");
     let mut store = Store::open(&keep(1), folder.path(), key(1), 3).expect("store");
-    store.add(&[(CONTENT[0], 0), (CONTENT[1], 0)], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).expect("kept");
+    store
+        .writer()
+        .expect("turn")
+        .add(&[(CONTENT[0], 0), (CONTENT[1], 0)], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+        .expect("kept");
     let own = store.folder.clone();
     drop(store);
     let whole = ["rows", "index"].map(|name| std::fs::read(own.join(name)).expect("file"));
@@ -51,7 +58,7 @@ fn a_torn_end_is_cut_off() {
             let unit = if which == 0 { 12 } else { RECORD };
             assert_eq!(read(&store, 0, 0), (length >= unit).then(|| vec![1.0, 2.0, 3.0]));
             assert_eq!(read(&store, 1, 0), (length >= 2 * unit).then(|| vec![4.0, 5.0, 6.0]));
-            store.add(&[(CONTENT[2], 9)], &[7.0, 8.0, 9.0]).expect("kept");
+            store.writer().expect("turn").add(&[(CONTENT[2], 9)], &[7.0, 8.0, 9.0]).expect("kept");
             assert_eq!(read(&store, 2, 9), Some(vec![7.0, 8.0, 9.0]));
         }
     }
@@ -61,7 +68,7 @@ fn a_torn_end_is_cut_off() {
 fn a_damaged_row_is_told() {
     let folder = tempfile::tempdir().expect("folder");
     let mut store = Store::open(&keep(1), folder.path(), key(1), 3).expect("store");
-    store.add(&[(CONTENT[0], 0)], &[1.0, 2.0, 3.0]).expect("kept");
+    store.writer().expect("turn").add(&[(CONTENT[0], 0)], &[1.0, 2.0, 3.0]).expect("kept");
     let own = store.folder.clone();
     drop(store);
     let mut bytes = std::fs::read(own.join("rows")).expect("file");
@@ -79,7 +86,7 @@ fn the_budget_holds_and_other_keys_make_room() {
     let rows: Vec<([u8; 32], u32)> = (0..5).map(|draw| (CONTENT[0], draw)).collect();
     let mut store = Store::open(&keep(1), folder.path(), key(1), length).expect("store");
     assert_eq!(store.room(), 3);
-    store.add(&rows, &vec![1.0; 5 * length]).expect("kept");
+    store.writer().expect("turn").add(&rows, &vec![1.0; 5 * length]).expect("kept");
     assert_eq!((store.room(), store.has(&CONTENT[0], 2), store.has(&CONTENT[0], 3)), (0, true, false));
     let busy = Store::open(&keep(1), folder.path(), key(2), length).expect("store");
     assert_eq!(busy.room(), 0, "what is in use stays");
@@ -88,4 +95,24 @@ fn the_budget_holds_and_other_keys_make_room() {
     assert_eq!(store.room(), 3, "what is not in use goes");
     let none = Store::open(&keep(0), folder.path(), key(4), length).expect("store");
     assert_eq!(none.room(), 0);
+}
+
+#[test]
+fn many_read_while_one_writes_and_the_next_finds_it() {
+    let folder = tempfile::tempdir().expect("folder");
+    let open = || Store::open(&keep(1), folder.path(), key(1), 3).expect("store");
+    let (mut first, mut second, mut early) = (open(), open(), open());
+    let mut writer = first.writer().expect("turn");
+    writer.add(&[(CONTENT[0], 0)], &[1.0, 2.0, 3.0]).expect("kept");
+    let waits = std::thread::spawn(move || {
+        // Its turn comes when the first has done.
+        let writer = second.writer().expect("turn");
+        writer.has(&CONTENT[0], 0) && writer.has(&CONTENT[1], 0)
+    });
+    writer.add(&[(CONTENT[1], 0)], &[4.0, 5.0, 6.0]).expect("kept");
+    drop(writer);
+    assert!(waits.join().expect("thread"));
+    assert_eq!(read(&early, 0, 0), None, "opened before anything was there");
+    drop(early.writer().expect("turn"));
+    assert_eq!(read(&early, 1, 0), Some(vec![4.0, 5.0, 6.0]));
 }

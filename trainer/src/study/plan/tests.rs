@@ -80,3 +80,18 @@ fn senseless_studies_are_refused_by_name() {
         assert!(error.contains(wanted), "{error}");
     }
 }
+
+#[test]
+fn the_shipped_studies_are_usable() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("studies");
+    let read = |name: &str| Plan::read(&folder.join(name)).unwrap_or_else(|error| panic!("{error:#}"));
+    let whole = read("paper-coil.yaml");
+    // The paper's 50 combinations of size and frozen stages, at three learning rates.
+    assert_eq!((whole.folds, whole.repeats, whole.experiments[0].configurations.len()), (5, 10, 150));
+    let small = read("paper-coil-small.yaml");
+    assert_eq!((small.repeats, small.cells().len()), (2, 216));
+    for plan in [whole, small] {
+        let schools: HashSet<School> = plan.experiments.iter().map(|e| e.school).collect();
+        assert_eq!(schools.len(), 3, "{} compares transfer, contrastive and a baseline", plan.name);
+    }
+}

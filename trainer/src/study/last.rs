@@ -1,0 +1,83 @@
+//! The best of each school, trained on all coils as a run that bundles are built of, and the one look at gold.
+
+use super::finish::curves;
+use super::plan::Plan;
+use super::results::{Chosen, Gold, GoldOf, Results};
+use crate::cmd::evaluate::{as_the_line_would, by_run};
+use crate::data::coils::CoilSet;
+use crate::data::gold::{Ledger, Look, is_gold};
+use crate::run::{RunConfig, hex, write_whole};
+use crate::score::{Bootstrap, Judged, Report};
+use anyhow::{Context, ensure};
+use std::path::{Path, PathBuf};
+
+/// The file that says that somebody has looked at gold, and what was seen.
+pub const GOLD: &str = "gold.json";
+
+/// Where the run of a chosen configuration lies.
+pub fn folder(out: &Path, chosen: &Chosen) -> PathBuf {
+    let school = serde_json::to_value(chosen.school).ok();
+    out.join("final").join(school.as_ref().and_then(|v| v.as_str()).unwrap_or("other"))
+}
+
+/// The settings of a chosen configuration as a run of its own: folds for its thresholds, forward in time, and final networks.
+pub fn settings(plan: &Plan, chosen: &Chosen) -> anyhow::Result<RunConfig> {
+    let found = plan.experiments.iter().find(|e| e.name == chosen.experiment);
+    let found = found.and_then(|e| e.configurations.iter().find(|c| c.name == chosen.configuration));
+    let found = found.with_context(|| format!("{} is not in the study", chosen.configuration))?;
+    let name = format!("{}-{}", plan.name, chosen.experiment);
+    Ok(RunConfig {
+        name: name.chars().take(48).collect(),
+        forward: plan.forward.clone(),
+        finals: true,
+        ..found.config.clone()
+    })
+}
+
+/// What the chosen ones make of a gold set. Who has looked looks at what was seen then; another choice than that one is refused.
+pub fn look(results: &Results, out: &Path, data: &Path, name: &str) -> anyhow::Result<Gold> {
+    ensure!(is_gold(name), "{name} is not a gold set: its name does not begin with gold");
+    let file = out.join(GOLD);
+    let path = |chosen: &Chosen| format!("{}/{}", chosen.experiment, chosen.configuration);
+    if file.exists() {
+        let seen: Gold = serde_json::from_slice(&std::fs::read(&file).context("cannot read gold.json")?)
+            .context("gold.json is damaged")?;
+        let same = seen.set == name
+            && seen.of.iter().map(|of| of.configuration.clone()).eq(results.chosen.iter().map(path));
+        ensure!(
+            same,
+            "gold has been looked at for another choice ({}): a second look would not be an honest one. Finish this study in \
+             another folder if it is another study; gold.json and gold-ledger.jsonl say what was seen",
+            seen.of.iter().map(|of| of.configuration.as_str()).collect::<Vec<_>>().join(", ")
+        );
+        return Ok(seen);
+    }
+    let set = CoilSet::load(data, name).with_context(|| format!("the gold set {name} cannot be read"))?;
+    let (sha256, ledger) = (hex(&set.sha256()), Ledger::of(out));
+    let mut looks = 0;
+    let mut of = Vec::new();
+    for chosen in &results.chosen {
+        let run = folder(out, chosen);
+        // On record before anything is seen.
+        looks = ledger.enter(&Look {
+            at: jiff::Timestamp::now(),
+            set: name.into(),
+            data: sha256.clone(),
+            of: run.display().to_string(),
+            command: std::env::args().collect::<Vec<_>>().join(" "),
+        })?;
+        let (p_nok, policy) = by_run(&run, &set)?;
+        let coils = set.coils.iter().zip(&p_nok);
+        let judged: Vec<Judged> = coils.map(|(coil, p)| as_the_line_would(coil, *p, None, &policy)).collect();
+        let nok: Vec<bool> = set.coils.iter().map(|coil| coil.nok).collect();
+        of.push(GoldOf {
+            school: chosen.school,
+            configuration: path(chosen),
+            report: Report::new(&judged, results.data.prevalence, Bootstrap::default()),
+            curves: curves(&nok, &p_nok),
+        });
+    }
+    let gold = Gold { set: name.into(), sha256, looks, of };
+    write_whole(&file, &serde_json::to_vec_pretty(&gold)?)?;
+    Ok(gold)
+}
