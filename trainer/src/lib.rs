@@ -14,6 +14,7 @@ pub mod nets;
 pub mod nn;
 pub mod plot;
 pub mod release;
+pub mod report;
 pub mod run;
 pub mod score;
 pub mod simulate;

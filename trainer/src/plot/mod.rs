@@ -6,9 +6,11 @@
 pub mod heatmap;
 mod page;
 mod png;
+mod strip;
 
 pub use heatmap::Heatmap;
 pub use page::{Page, Section};
+pub use strip::strip;
 
 use plotters::style::{FontStyle, register_font};
 use std::path::{Path, PathBuf};
@@ -33,6 +35,9 @@ pub enum PlotError {
     /// The drawing library.
     #[error("the picture cannot be drawn: {0}")]
     Draw(String),
+    /// Packing it.
+    #[error("the picture cannot be packed as PNG")]
+    Pack(#[source] std::io::Error),
     /// The file.
     #[error("cannot write the picture {}: choose a folder that exists and may be written to", path.display())]
     Write {
@@ -45,6 +50,11 @@ pub enum PlotError {
 }
 
 impl Picture {
+    /// Its PNG file's bytes.
+    pub fn png(&self) -> Result<Vec<u8>, PlotError> {
+        png::encode(self).map_err(PlotError::Pack)
+    }
+
     /// Writes it as a PNG file.
     pub fn write(&self, path: &Path) -> Result<(), PlotError> {
         let written = png::encode(self).and_then(|bytes| std::fs::write(path, bytes));
