@@ -9,7 +9,7 @@ use super::results::{Chosen, Curves, Data, Experiment, Results, Wrong};
 use super::store::Store;
 use crate::score::Bootstrap;
 use crate::score::cost_curve::CostCurve;
-use crate::score::curves::{Point, precision_recall, roc};
+use crate::score::curves::{Point, precision_recall, roc, thin};
 use anyhow::Context;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Coils told of that a chosen configuration judges wrongly.
 const WRONG: usize = 12;
-/// Points of a curve in a report.
-const POINTS: usize = 400;
+/// How far the area under a thinned curve may lie from the whole one's.
+const TOLERANCE: f64 = 1e-3;
 
 /// What cells cost, by configuration: `costs.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -183,27 +183,13 @@ fn choose(
 /// ROC, precision-recall and cost curves, thinned.
 pub fn curves(nok: &[bool], p_nok: &[f64]) -> Curves {
     let points = |found: Option<Vec<Point>>| {
-        thin(&found.unwrap_or_default().iter().map(|p| (p.x, p.y)).collect::<Vec<_>>())
+        thin(&found.unwrap_or_default(), TOLERANCE).iter().map(|p| (p.x, p.y)).collect()
     };
     Curves {
         roc: points(roc(nok, p_nok)),
         precision_recall: points(precision_recall(nok, p_nok)),
         cost: CostCurve::new(nok, p_nok).map(|curve| curve.corners()).unwrap_or_default(),
     }
-}
-
-/// Leaves out points that lie near the one before: what is left is at most [`POINTS`] apart by area of the picture.
-fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let step = 1.0 / POINTS as f64;
-    let mut kept: Vec<(f64, f64)> = Vec::new();
-    let last = points.len().saturating_sub(1);
-    for (i, point) in points.iter().enumerate() {
-        let far = kept.last().is_none_or(|k| (k.0 - point.0).abs() >= step || (k.1 - point.1).abs() >= step);
-        if far || i == last {
-            kept.push(*point);
-        }
-    }
-    kept
 }
 
 /// The coils that most repeats judge wrongly, the surest first.
