@@ -12,6 +12,7 @@ pub mod fit;
 pub mod kept;
 pub mod nets;
 pub mod nn;
+pub mod oneshot;
 pub mod plot;
 pub mod release;
 pub mod report;

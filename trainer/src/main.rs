@@ -31,6 +31,8 @@ enum Command {
     Keygen(cmd::keygen::KeygenArgs),
     Line(cmd::push::LineArgs),
     Novelty(cmd::novelty::NoveltyArgs),
+    #[command(subcommand)]
+    Oneshot(cmd::oneshot::OneshotCommand),
     Parity(cmd::parity::ParityArgs),
     Preview(cmd::preview::PreviewArgs),
     References(cmd::references::ReferencesArgs),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Keygen(args) => cmd::keygen::run(&args),
         Command::Line(args) => cmd::push::line(&args),
         Command::Novelty(args) => cmd::novelty::run(&args),
+        Command::Oneshot(command) => cmd::oneshot::run(&command),
         Command::Parity(args) => cmd::parity::run(&args),
         Command::Preview(args) => cmd::preview::run(&args),
         Command::References(args) => cmd::references::run(&args),

@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod keygen;
 mod meant;
 pub mod novelty;
+pub mod oneshot;
 pub mod parity;
 pub mod preview;
 pub mod push;

@@ -24,13 +24,15 @@ pub enum FitError {
         /// What is wrong.
         why: String,
     },
-    /// A label other than 0 and 1.
-    #[error("item {item} has label {label}; classes are 0 (OK) and 1 (NOK)")]
+    /// A label that the network has no class for.
+    #[error("item {item} has label {label}; the network has {classes} classes, the first is 0")]
     Label {
         /// Index of the item.
         item: usize,
         /// Its label.
         label: usize,
+        /// Classes of the network.
+        classes: usize,
     },
     /// Balanced batches need items of both classes.
     #[error("a balanced sampler needs items of both classes, there are {ok} OK and {nok} NOK")]

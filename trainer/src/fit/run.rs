@@ -101,8 +101,9 @@ fn check(model: &dyn Model, run: &Fit) -> Result<(), FitError> {
         if source.is_empty() || source.len() > u32::MAX as usize {
             return Err(FitError::Source { which, why: format!("there are {} of them", source.len()) });
         }
-        if let Some(item) = (0..source.len()).find(|i| source.label(*i) > 1) {
-            return Err(FitError::Label { item, label: source.label(item) });
+        let classes = model.classes();
+        if let Some(item) = (0..source.len()).find(|i| source.label(*i) >= classes) {
+            return Err(FitError::Label { item, label: source.label(item), classes });
         }
     }
     if model.params().vars().is_empty() {

@@ -181,7 +181,7 @@ fn bad_items_and_a_diverging_loss_are_told() {
     };
     let mut blobs = Blobs::new(9, 1);
     blobs.labels[4] = 2;
-    assert!(matches!(run(&config(), &blobs), Err(FitError::Label { item: 4, label: 2 })));
+    assert!(matches!(run(&config(), &blobs), Err(FitError::Label { item: 4, label: 2, classes: 2 })));
     assert!(matches!(run(&config(), &Blobs::new(0, 1)), Err(FitError::Source { which: "training", .. })));
     let wild = FitConfig {
         optimizer: AdamWConfig { learning_rate: 1e30, ..AdamWConfig::default() },

@@ -63,4 +63,9 @@ pub trait Model: Send + Sync {
 
     /// The shapes it was built for.
     fn input(&self) -> Input;
+
+    /// How many classes labels may name: coils have two.
+    fn classes(&self) -> usize {
+        CLASSES
+    }
 }

@@ -149,6 +149,13 @@ impl Network {
         self.logits(&outputs, &Pass::Eval)
     }
 
+    /// The stages whose maps are pooled, each with the values that each pool gives.
+    pub fn pooled_widths(&self) -> Vec<(usize, usize)> {
+        let width =
+            |stage: &usize| (*stage, self.trunk.pooled_length(*stage) / self.trunk.pooled.kinds.len());
+        self.trunk.pooled.stages.iter().map(width).collect()
+    }
+
     fn outputs_of_kept(&self, kept: &Tensor, side: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         let features = self.trunk.rest(self.trunk.from_rows(kept)?, pass)?;
         self.head(&features, side, pass)

@@ -125,7 +125,7 @@ impl Trunk {
     }
 
     /// Values pooled from one stage.
-    fn pooled_length(&self, stage: usize) -> usize {
+    pub(super) fn pooled_length(&self, stage: usize) -> usize {
         let rows = if self.sides == Sides::Shared { 2 } else { 1 };
         self.sizes[stage + 1][2] * rows * self.pooled.kinds.len()
     }
