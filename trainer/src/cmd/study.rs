@@ -3,6 +3,7 @@
 use crate::cmd::train::go;
 use crate::data::coils::CoilSet;
 use crate::data::gold::load_for_training;
+use crate::report;
 use crate::run::{Fold, RunFolder};
 use crate::score::Bootstrap;
 use crate::study::cell::Bench;
@@ -239,10 +240,21 @@ fn end(opened: &Opened, common: &Common, ending: &Ending) -> anyhow::Result<()> 
     bar.finish_and_clear();
     write(&common.out, &finished)?;
     let gold = if ending.no_final { None } else { finals(opened, &finished, common, ending)? };
+    let told = report::Told {
+        results: &finished.results,
+        gold: gold.as_ref(),
+        costs: &finished.costs,
+        pictures: &last::pictures(&finished.results, set, &common.out)?,
+        command: &std::env::args().collect::<Vec<_>>().join(" "),
+    };
+    let written = report::write(&common.out, &told)?;
     if ending.json {
         println!("{}", serde_json::to_string_pretty(&finished.results)?);
     } else {
         print!("{}", crate::study::tell::Told { results: &finished.results, gold: gold.as_ref() });
+        if let Some(page) = written.first() {
+            println!("\nThe report is {}; tables and runs for MLflow lie beside it.", page.display());
+        }
     }
     Ok(())
 }

@@ -25,26 +25,9 @@ mod text;
 
 use crate::plot::Heatmap;
 use crate::study::School;
-use crate::study::results::{Gold, Results};
+use crate::study::results::{Cost, Gold, Results};
 use anyhow::Context;
 use std::path::{Path, PathBuf};
-
-/// What the cells of a configuration cost together.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cost {
-    /// `experiment/configuration`.
-    pub configuration: String,
-    /// Cells that were measured.
-    pub cells: usize,
-    /// Time that went by, s.
-    pub wall_s: f64,
-    /// Time of processor cores, s.
-    pub processor_s: f64,
-    /// Most memory, MiB.
-    pub peak_mib: f64,
-    /// Devices and threads.
-    pub on: Vec<String>,
-}
 
 /// A coil that a chosen configuration judges wrongly.
 #[derive(Clone, Debug)]

@@ -5,45 +5,28 @@ use super::cell::Bench;
 use super::compare::{best, compare, correct};
 use super::gather::{Gathered, gather};
 use super::plan::{Plan, School};
-use super::results::{Chosen, Curves, Data, Experiment, Results, Wrong};
+use super::results::{Chosen, Cost, Curves, Data, Experiment, Results, Wrong};
 use super::store::Store;
+use crate::run::Spent;
 use crate::score::Bootstrap;
 use crate::score::cost_curve::CostCurve;
 use crate::score::curves::{Point, precision_recall, roc, thin};
 use anyhow::Context;
 use rayon::prelude::*;
-use serde::Serialize;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 /// Coils told of that a chosen configuration judges wrongly.
 const WRONG: usize = 12;
 /// How far the area under a thinned curve may lie from the whole one's.
 const TOLERANCE: f64 = 1e-3;
 
-/// What cells cost, by configuration: `costs.json`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CostRow {
-    /// `experiment/configuration`.
-    pub configuration: String,
-    /// Cells.
-    pub cells: usize,
-    /// Time that went by, s, of all of them.
-    pub wall_s: f64,
-    /// Time of processor cores, s.
-    pub processor_s: f64,
-    /// Most memory, MiB.
-    pub peak_mib: f64,
-    /// Devices and threads.
-    pub on: BTreeSet<String>,
-}
-
-/// All configurations assessed, by the digest of their settings.
+/// A finished study, but for its final networks.
 pub struct Finished {
     /// What the study comes to.
     pub results: Results,
     /// What its cells cost.
-    pub costs: Vec<CostRow>,
+    pub costs: Vec<Cost>,
 }
 
 /// Reads all cells and works out what they come to; `progress` is told the configurations done, and of how many.
@@ -212,31 +195,26 @@ fn wrong(bench: &Bench, assessed: &Assessed) -> Vec<Wrong> {
     misses.into_iter().take(WRONG / 2).chain(alarms.into_iter().take(WRONG / 2)).collect()
 }
 
-fn costs(plan: &Plan, gathered: &Gathered) -> Vec<CostRow> {
-    let mut rows: BTreeMap<String, CostRow> = BTreeMap::new();
-    for done in gathered.values().flatten() {
-        let row = rows.entry(done.configuration.clone()).or_insert_with(|| CostRow {
-            configuration: done.configuration.clone(),
-            cells: 0,
-            wall_s: 0.0,
-            processor_s: 0.0,
-            peak_mib: 0.0,
-            on: BTreeSet::new(),
+fn costs(plan: &Plan, gathered: &Gathered) -> Vec<Cost> {
+    let mut rows: Vec<Cost> = Vec::new();
+    for configuration in plan.experiments.iter().flat_map(|e| &e.configurations) {
+        let done = &gathered[&configuration.digest()];
+        let name = &done[0].configuration;
+        if rows.iter().any(|row| row.configuration == *name) {
+            continue;
+        }
+        let sum = |of: fn(&Spent) -> f64| done.iter().map(|cell| of(&cell.cost.spent)).sum();
+        let on: BTreeSet<String> =
+            done.iter().map(|cell| format!("{}, {} threads", cell.cost.device, cell.cost.threads)).collect();
+        rows.push(Cost {
+            configuration: name.clone(),
+            cells: done.len(),
+            wall_s: sum(|spent| spent.wall_s),
+            processor_s: sum(|spent| spent.processor_s),
+            peak_mib: done.iter().map(|cell| cell.cost.spent.peak_mib).fold(0.0, f64::max),
+            on: on.into_iter().collect(),
         });
-        row.cells += 1;
-        row.wall_s += done.cost.spent.wall_s;
-        row.processor_s += done.cost.spent.processor_s;
-        row.peak_mib = row.peak_mib.max(done.cost.spent.peak_mib);
-        row.on.insert(format!("{}, {} threads", done.cost.device, done.cost.threads));
     }
-    let order = |name: &str| {
-        plan.experiments
-            .iter()
-            .flat_map(|e| e.configurations.iter().map(|c| format!("{}/{}", e.name, c.name)))
-            .position(|own| own == *name)
-    };
-    let mut rows: Vec<CostRow> = rows.into_values().collect();
-    rows.sort_by_key(|row| order(&row.configuration));
     rows
 }
 

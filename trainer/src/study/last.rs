@@ -1,12 +1,15 @@
 //! The best of each school, trained on all coils as a run that bundles are built of, and the one look at gold.
 
+use super::evidence::evidence;
 use super::finish::curves;
 use super::plan::Plan;
 use super::results::{Chosen, Gold, GoldOf, Results};
 use crate::cmd::evaluate::{as_the_line_would, by_run};
 use crate::data::coils::CoilSet;
 use crate::data::gold::{Ledger, Look, is_gold};
-use crate::run::{RunConfig, hex, write_whole};
+use crate::plot::Heatmap;
+use crate::report::Picture;
+use crate::run::{Member, RunConfig, RunFolder, hex, write_whole};
 use crate::score::{Bootstrap, Judged, Report};
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
@@ -32,6 +35,44 @@ pub fn settings(plan: &Plan, chosen: &Chosen) -> anyhow::Result<RunConfig> {
         finals: true,
         ..found.config.clone()
     })
+}
+
+/// The coils that the chosen ones judge wrongly most often, as pictures; with where the final network looks, if there is one. It
+/// has seen these coils, unlike the networks that judged them.
+pub fn pictures(results: &Results, set: &CoilSet, out: &Path) -> anyhow::Result<Vec<Picture>> {
+    let mut pictures = Vec::new();
+    for chosen in &results.chosen {
+        let run = folder(out, chosen);
+        let network = if run.join("run.json").is_file() {
+            let run = RunFolder::open(&run)?;
+            let spec = run.record()?.prepare;
+            Some((run.network(Member { fold: None, number: 0 }, &spec)?, spec))
+        } else {
+            None
+        };
+        for wrong in &chosen.errors {
+            let coil = &set.coils[wrong.row];
+            let looked = network.as_ref().map(|(network, spec)| evidence(network, spec, coil)).transpose()?;
+            let label = if wrong.nok { "NOK" } else { "OK" };
+            let note = format!(
+                "class {}; P(NOK) {:.3} by networks that have not seen it; judged wrongly in {} of {} repeats",
+                wrong.class, wrong.p_nok, wrong.wrong, results.repeats
+            );
+            pictures.push(Picture {
+                school: chosen.school,
+                coil_id: wrong.coil_id.clone(),
+                map: Heatmap {
+                    title: format!("{} is {label}", wrong.coil_id),
+                    note,
+                    matrix: coil.matrix.clone(),
+                    nominal_g_m2: coil.order.map_or(0.0, |order| order.nominal_g_m2()),
+                    length_m: coil.length_m,
+                },
+                evidence: looked,
+            });
+        }
+    }
+    Ok(pictures)
 }
 
 /// What the chosen ones make of a gold set. Who has looked looks at what was seen then; another choice than that one is refused.

@@ -273,6 +273,24 @@ pub struct Wrong {
     pub wrong: usize,
 }
 
+/// What the cells of a configuration cost together: `costs.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// `experiment/configuration`.
+    pub configuration: String,
+    /// Cells that were measured.
+    pub cells: usize,
+    /// Time that went by, s.
+    pub wall_s: f64,
+    /// Time of processor cores, s.
+    pub processor_s: f64,
+    /// Most memory, MiB.
+    pub peak_mib: f64,
+    /// Devices and threads.
+    pub on: Vec<String>,
+}
+
 /// The looks at gold: `gold.json`. It exists as soon as anybody has looked, and nobody looks again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
