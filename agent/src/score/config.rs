@@ -41,7 +41,8 @@ pub struct Sequential {
     /// Good models pass at least this share of OK coils.
     pub specificity: f64,
     /// With at most this probability anything of a set whose judges are all good is ever reported, however long it is
-    /// watched.
+    /// watched; if whatever came before, no NOK coil is missed with more than the stated probability. Campaigns in which all coils are
+    /// missed together break that: see `docs/measurements.md`.
     pub false_alarms: f64,
 }
 

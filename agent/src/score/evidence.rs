@@ -1,6 +1,7 @@
 //! Evidence that a rate is above its bound, that may be looked at after every coil.
 //!
-//! Coil by coil a bet is made against "the rate is at most b" (b: 0.2 of NOK coils missed, say). Each coil has a
+//! Coil by coil a bet is made against "the rate is at most b, whatever came before" (b: 0.2 of NOK coils missed, say; a long-run rate
+//! is not enough: coils of one campaign that are missed together are taken for so many errors). Each coil has a
 //! payoff X of mean at most 0 if that is true: 1 - b for an error, -b for a coil judged right that could have been
 //! one, 0 for any other coil. The product of `1 + lambda X` is then a nonnegative supermartingale for any lambda in
 //! `[0, 1/b]`; it ever exceeds 1/alpha with probability at most alpha, at whatever moments one looks (J. Ville, Etude

@@ -184,8 +184,16 @@ impl<'a> Bench<'a> {
         let name = self.name(cell);
         let done = self.train(cell, &name, observer, keeping).with_context(whose)?;
         store.put(&name, serde_json::to_vec(&done)?)?;
-        let folder = self.folder(&name);
-        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))
+        self.clear(cell)
+    }
+
+    /// Removes what a cell's training kept: it is in the store.
+    pub fn clear(&self, cell: &Cell) -> anyhow::Result<()> {
+        let folder = self.folder(&self.name(cell));
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            removed => removed.with_context(|| format!("cannot remove {}", folder.display())),
+        }
     }
 
     /// Where a cell's training keeps its state after every epoch.

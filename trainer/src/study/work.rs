@@ -66,8 +66,10 @@ pub fn work(
     let cells = shard.cells(plan);
     ensure!(!cells.is_empty(), "the shard {}/{} has no cells: the study has fewer", shard.number, shard.of);
     let there: HashSet<String> = store.list(super::cell::FOLDER)?.into_iter().collect();
-    let missing = |cell: &&Cell| !there.contains(bench.name(cell).trim_start_matches("cells/"));
-    let missing: Vec<Cell> = cells.iter().filter(missing).copied().collect();
+    let is_there = |cell: &Cell| there.contains(bench.name(cell).trim_start_matches("cells/"));
+    let (finished, missing): (Vec<Cell>, Vec<Cell>) = cells.iter().copied().partition(is_there);
+    // Whoever was killed after a cell was put into the store had no time to clear away.
+    finished.iter().try_for_each(|cell| bench.clear(cell))?;
     let mut done = cells.len() - missing.len();
     let _ = progress(Progress::Cells(done, cells.len()));
     for cell in &missing {
