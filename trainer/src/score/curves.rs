@@ -37,7 +37,7 @@ pub fn roc(nok: &[bool], scores: &[f64]) -> Option<Vec<Point>> {
 }
 
 /// The precision-recall curve, a point a distinct score from the highest down. It is a staircase: between two points the
-/// precision is that of the second, and its area is [`super::average_precision`]. `None` without a NOK coil.
+/// precision is that of the second, and its area is [`super::average_precision()`]. `None` without a NOK coil.
 ///
 /// # Panics
 /// When `nok` and `scores` differ in length.

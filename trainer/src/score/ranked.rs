@@ -52,7 +52,7 @@ impl Ranked {
         (pairs > 0.0).then(|| above / pairs)
     }
 
-    /// As [`super::average_precision`], of these rows (with repetition).
+    /// As [`super::average_precision()`], of these rows (with repetition).
     pub fn average_precision(&self, rows: &[usize]) -> Option<f64> {
         let counts = self.counts(rows);
         let positives: f64 = counts.iter().map(|[nok, _]| nok).sum();
