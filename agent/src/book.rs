@@ -6,22 +6,26 @@
 //! decides or says something has to think of it.
 
 mod coil;
+mod early;
 mod list;
 mod similar;
+mod strangers;
 #[cfg(test)]
 mod tests;
 
 pub use coil::{Coil, Vote};
 pub use list::{Counts, Page, Query, Queue};
 pub use similar::{Signature, Similar};
+pub use strangers::Strangers;
 
 use crate::archive::{self, Archive, Decision, Feedback, Followed, Mark};
 use crate::words::FeedbackRecord;
 use coilsight_models::message::assessment::Assessment;
 use coilsight_models::verdict::Verdict;
+use early::Early;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Decisions that are kept at hand.
 pub const MAX_COILS: usize = 200_000;
@@ -43,25 +47,34 @@ pub struct Book {
     signatures: BTreeMap<Seq, Signature>,
     /// Names of models and fingerprints of sets: few, and in every coil.
     names: BTreeSet<Arc<str>>,
+    /// Words on decisions that are not known yet.
+    early: Early,
     /// Words of people who are no operators.
-    quarantined: u64,
+    strangers: Strangers,
     /// Grows with everything that is taken in.
     revision: u64,
-    /// How far the archive's log is read.
-    mark: Mark,
+    /// How far the archive's log is read; whoever holds it reads on.
+    mark: Arc<Mutex<Mark>>,
+}
+
+/// Has a book take in what the archive has stored since the last time, at most about `bytes` of it; says whether there
+/// may be more. Readers wait only while it is taken in, not while the archive is asked.
+pub fn catch_up(book: &RwLock<Book>, archive: &Archive, bytes: u64) -> archive::Result<bool> {
+    let mark = Arc::clone(&book.read().unwrap_or_else(PoisonError::into_inner).mark);
+    // Held to the end: what was stored first is taken in first.
+    let mut mark = mark.lock().unwrap_or_else(PoisonError::into_inner);
+    let followed = archive.follow(&mut mark, bytes)?;
+    if followed.is_empty() {
+        return Ok(false);
+    }
+    let mut book = book.write().unwrap_or_else(PoisonError::into_inner);
+    for one in &followed {
+        book.take(one);
+    }
+    Ok(true)
 }
 
 impl Book {
-    /// Takes in what the archive has stored since the last time, at most about `bytes` of it; says whether there may
-    /// be more.
-    pub fn catch_up(&mut self, archive: &Archive, bytes: u64) -> archive::Result<bool> {
-        let followed = archive.follow(&mut self.mark, bytes)?;
-        for one in &followed {
-            self.take(one);
-        }
-        Ok(!followed.is_empty())
-    }
-
     /// Takes in what was stored next. What cannot be read is left out: it can be asked for in the archive.
     pub fn take(&mut self, one: &Followed) {
         match one {
@@ -76,7 +89,10 @@ impl Book {
             return;
         };
         self.revision += 1;
-        let coil = Coil::of(&assessment, &mut |name| self.names_of(name));
+        let mut coil = Coil::of(&assessment, &mut |name| self.names_of(name));
+        for (key, record) in self.early.on(&coil.decision_id) {
+            coil.words.hear(&key, record);
+        }
         let at = self.first + self.coils.len() as Seq;
         self.places.insert(key(&coil.decision_id), at);
         self.coils.push_back(coil);
@@ -106,13 +122,21 @@ impl Book {
     }
 
     fn said(&mut self, word: &Feedback) {
-        let Ok(record) = serde_json::from_slice::<FeedbackRecord>(&word.json) else {
+        let Ok(mut record) = serde_json::from_slice::<FeedbackRecord>(&word.json) else {
             tracing::warn!(key = word.key, "a word of a form that is not known here");
             return;
         };
         self.revision += 1;
-        self.quarantined += u64::from(record.quarantined);
-        let Some(at) = word.about.as_deref().and_then(|id| self.place(id)) else { return };
+        if record.quarantined {
+            self.strangers.hear(record.feedback);
+            return;
+        }
+        let Some(about) = word.about.as_deref() else { return };
+        // Remarks are long, and asked for a coil at a time: in the archive.
+        record.feedback.remark = None;
+        let Some(at) = self.place(about) else {
+            return self.early.keep(about, &word.key, record);
+        };
         self.coils[(at - self.first) as usize].words.hear(&word.key, record);
         self.queue(at);
     }
@@ -163,9 +187,9 @@ impl Book {
         self.first..self.first + self.coils.len() as Seq
     }
 
-    /// Words kept of people who are no operators.
-    pub fn quarantined(&self) -> u64 {
-        self.quarantined
+    /// Words kept of people who are no operators: how many, and the latest.
+    pub fn strangers(&self) -> &Strangers {
+        &self.strangers
     }
 
     /// Grows with everything that is taken in.

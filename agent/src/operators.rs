@@ -4,13 +4,15 @@
 //! (`coilsight-agent operator`). Codes are short, so what protects them is that they cannot be tried fast
 //! ([`crate::web`]) and that the file is not for everybody's eyes; Argon2id makes trying a stolen file slow.
 
+mod codes;
 pub mod command;
 mod roster;
 
-pub use roster::{Roster, RosterFault, fresh_code};
+pub use codes::{fresh_code, is_hard_enough};
+pub use roster::{Roster, RosterFault};
 pub(crate) use roster::{hex, random};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -22,6 +24,15 @@ type Stamp = Option<(SystemTime, u64)>;
 pub struct Operators {
     file: Option<PathBuf>,
     read: Mutex<Read>,
+}
+
+/// Somebody who showed a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The operator.
+    pub name: String,
+    /// The code's hash: with another code the operator is somebody else.
+    pub hash: String,
 }
 
 #[derive(Debug, Default)]
@@ -43,10 +54,16 @@ impl Operators {
     }
 
     /// Whose code this is. Takes tens of milliseconds, on purpose.
-    pub fn who(&self, code: &str) -> Option<String> {
+    pub fn who(&self, code: &str) -> Option<Known> {
         // Hashing must not hold up whoever asks for a name.
         let roster = self.with(Roster::clone);
-        roster.who(code).map(str::to_owned)
+        let (name, hash) = roster.who(code)?;
+        Some(Known { name: name.to_owned(), hash: hash.to_owned() })
+    }
+
+    /// Whether somebody still has the code that he showed.
+    pub fn still_has(&self, known: &Known) -> bool {
+        self.with(|roster| roster.has(&known.name, &known.hash))
     }
 
     /// Whose token this is.
@@ -70,17 +87,34 @@ impl Operators {
         let Some(file) = &self.file else { return ask(&read.roster) };
         let stamp = std::fs::metadata(file).ok().and_then(|m| Some((m.modified().ok()?, m.len())));
         if read.stamp != Some(stamp) {
-            // A roster that cannot be read knows nobody: nothing gets in that should not.
-            (read.roster, read.fault) = match Roster::load(file) {
-                Ok(roster) => (roster, None),
-                Err(fault) => (Roster::default(), Some(crate::say::chain(&fault))),
-            };
-            if let Some(fault) = &read.fault {
-                tracing::warn!(fault, "nobody can say what a coil is");
-            }
-            read.stamp = Some(stamp);
+            read.again(file, stamp);
         }
         ask(&read.roster)
+    }
+}
+
+impl Read {
+    fn again(&mut self, file: &Path, stamp: Stamp) {
+        let fault = match Roster::load(file) {
+            Ok(roster) => {
+                (self.roster, self.stamp, self.fault) = (roster, Some(stamp), None);
+                return;
+            }
+            Err(fault) => fault,
+        };
+        // What could not be read may be read the next moment with nothing changed but its rights: it is asked for again,
+        // and until then those count who did. One that is read and no roster knows nobody: nothing gets in that should
+        // not.
+        if matches!(fault, RosterFault::Read(..)) {
+            self.stamp = None;
+        } else {
+            (self.roster, self.stamp) = (Roster::default(), Some(stamp));
+        }
+        let fault = crate::say::chain(&fault);
+        if self.fault.as_ref() != Some(&fault) {
+            tracing::warn!(fault, "the roster of operators is not as it should be");
+        }
+        self.fault = Some(fault);
     }
 }
 
@@ -99,11 +133,41 @@ mod tests {
         roster.add("Ada", "482913").unwrap();
         roster.save(&file).unwrap();
         assert!(operators.knows("Ada"));
-        assert_eq!(operators.who("482913").as_deref(), Some("Ada"));
+        let ada = operators.who("482913").unwrap();
+        assert_eq!((ada.name.as_str(), operators.still_has(&ada)), ("Ada", true));
         assert_eq!(operators.who("482914"), None);
+        roster.remove("Ada").unwrap();
+        roster.add("Ada", "482915").unwrap();
+        roster.save(&file).unwrap();
+        assert!(operators.knows("Ada") && !operators.still_has(&ada), "the code is another");
         std::fs::write(&file, "{").unwrap();
         assert!(!operators.knows("Ada"));
         assert!(operators.fault().is_some());
+    }
+
+    /// Rights change neither a file's time nor its length. A folder in its place cannot be read by anybody, root included.
+    #[test]
+    fn a_roster_that_cannot_be_read_for_a_moment_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("operators.json");
+        let mut roster = Roster::default();
+        roster.add("Ada", "482913").unwrap();
+        roster.save(&file).unwrap();
+        let operators = Operators::of(file.clone());
+        assert!(operators.knows("Ada"));
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        assert!(operators.knows("Ada"), "who counted counts on");
+        assert!(operators.fault().is_some());
+        // The same state of the file as when it could not be read.
+        let unreadable = std::fs::metadata(&file).unwrap();
+        std::fs::remove_dir(&file).unwrap();
+        roster.add("Ben", "482914").unwrap();
+        roster.save(&file).unwrap();
+        let stamp = Some((unreadable.modified().unwrap(), unreadable.len()));
+        assert_ne!(operators.read.lock().unwrap().stamp, Some(stamp), "it is not taken for read");
+        assert!(operators.knows("Ben"));
+        assert_eq!(operators.fault(), None);
     }
 
     #[test]

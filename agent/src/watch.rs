@@ -3,10 +3,12 @@
 
 mod gauges;
 mod scores;
+#[cfg(test)]
+mod tests;
 
 use crate::archive::{Archive, Disk};
-use crate::book::{Book, MAX_SIGNATURES, Seq};
-use crate::score::{Agreement, Scores, Trigger, Window};
+use crate::book::{self, Book, MAX_SIGNATURES, Seq};
+use crate::score::{Agreement, Judged, Trigger};
 use crate::web::{Board, Rejudging};
 use crate::{drift, score};
 use coilsight_models::message::status::Trouble;
@@ -46,9 +48,9 @@ impl Findings {
         self.built.load(Ordering::Acquire)
     }
 
-    /// How the models do, over a window of the book.
-    pub fn scores(book: &Book, window: Window, now: Timestamp) -> Scores {
-        scores::scores(book, window, now)
+    /// What scores need of every coil in the book.
+    pub fn judged(book: &Book) -> Vec<Judged> {
+        scores::judged(book)
     }
 
     /// How far inspectors agree, with themselves and with the models; `None` without an answer.
@@ -113,6 +115,7 @@ impl Watch {
             looked: None,
             troubles: BTreeMap::new(),
             stale: true,
+            seen: 0,
             told: None,
             stopping: Arc::clone(&stopping),
         };
@@ -148,6 +151,8 @@ struct Round {
     troubles: BTreeMap<String, Trouble>,
     /// Whether something came since scores and drift were told.
     stale: bool,
+    /// The book's revision at the last look: the page brings the book up, too.
+    seen: u64,
     told: Option<Instant>,
     stopping: Arc<AtomicBool>,
 }
@@ -173,18 +178,15 @@ impl Round {
 
     /// Reads the archive on; whether the book is up with it.
     fn read_on(&mut self) -> bool {
-        let mut book = self.parts.book.write().unwrap_or_else(PoisonError::into_inner);
-        let before = book.revision();
-        let up = match book.catch_up(&self.parts.archive, AT_ONCE) {
+        let up = match book::catch_up(&self.parts.book, &self.parts.archive, AT_ONCE) {
             Ok(more) => !more,
             Err(error) => {
                 tracing::warn!(error = crate::say::chain(&error), "part of the archive is missing in lists");
                 false
             }
         };
-        let revision = book.revision();
-        drop(book);
-        self.stale |= revision != before;
+        let revision = self.parts.book.read().unwrap_or_else(PoisonError::into_inner).revision();
+        self.stale |= std::mem::replace(&mut self.seen, revision) != revision;
         self.parts.changed.send_if_modified(|last| std::mem::replace(last, revision) != revision);
         up
     }

@@ -13,12 +13,15 @@ mod guard;
 mod login;
 mod metrics;
 mod page;
+mod reading;
 mod rejudge;
 mod serve;
 mod sessions;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tries;
+mod unread;
 mod words;
 
 pub use config::Config;
@@ -27,7 +30,7 @@ pub use serve::{Server, bind};
 pub use state::Board;
 
 use crate::archive::Archive;
-use crate::book::Book;
+use crate::book::{self, Book};
 use crate::config::Settings;
 use crate::operators::Operators;
 use crate::watch::Findings;
@@ -36,9 +39,12 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
 use events::Streams;
+use reading::Readers;
 use sessions::Sessions;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Instant;
 use tokio::sync::watch;
+use tries::Tries;
 
 /// No request's body is longer, bytes.
 const MAX_BODY: usize = 16 << 10;
@@ -63,11 +69,13 @@ pub struct Desk {
     /// Blind re-judging.
     pub rejudge: Mutex<Rejudge>,
     sessions: Mutex<Sessions>,
+    tries: Mutex<Tries>,
     /// One word at a time: between what somebody saw and what he says no other word slips in.
     saying: Mutex<()>,
     /// Grows when the list or the status changed.
     changed: watch::Receiver<u64>,
     streams: Streams,
+    readers: Readers,
 }
 
 impl Desk {
@@ -93,9 +101,11 @@ impl Desk {
             findings,
             rejudge: Mutex::new(rejudge),
             sessions,
+            tries: Mutex::new(Tries::new(Instant::now())),
             saying: Mutex::new(()),
             changed,
             streams: Streams::default(),
+            readers: Readers::default(),
         })
     }
 
@@ -104,11 +114,14 @@ impl Desk {
     }
 
     /// Has the book take in what was just kept, so that whoever kept it sees it.
-    fn catch_up(&self) {
-        let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = book.catch_up(&self.archive, CATCH_UP) {
+    pub(crate) fn catch_up(&self) {
+        if let Err(error) = book::catch_up(&self.book, &self.archive, CATCH_UP) {
             tracing::warn!(error = crate::say::chain(&error), "the book stays behind the archive");
         }
+    }
+
+    fn tries(&self) -> MutexGuard<'_, Tries> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {

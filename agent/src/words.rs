@@ -1,9 +1,15 @@
 //! What people said of a decision: in the order in which it was heard, and which word stands.
+//!
+//! A word's moment is when it was said or when it was heard, whichever was first: nothing is heard before it is said, so
+//! that a clock that is ahead makes no word that nobody can overrule.
 
 use crate::archive;
 use coilsight_models::message::inbound::{Feedback, Label};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+/// Words that one decision takes, those that take others back left out: nobody means so many.
+pub const MAX_WORDS: usize = 100;
 
 /// Feedback as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +19,9 @@ pub struct FeedbackRecord {
     pub feedback: Feedback,
     /// Whether the coil was known here when it was said; words on unknown coils are kept apart.
     pub known: bool,
+    /// When it was heard, by this machine's clock, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_at: Option<Timestamp>,
     /// How it came.
     #[serde(default)]
     pub source: Source,
@@ -46,6 +55,9 @@ pub struct Word {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// When it was heard.
+    #[serde(skip)]
+    pub heard_at: Option<Timestamp>,
     /// Anything else.
     pub remark: Option<String>,
     /// How it came.
@@ -72,7 +84,7 @@ impl Words {
 
     /// Takes in the next word.
     pub fn hear(&mut self, key: &str, record: FeedbackRecord) {
-        let FeedbackRecord { feedback, source, withdraws, quarantined, .. } = record;
+        let FeedbackRecord { feedback, source, withdraws, quarantined, heard_at, .. } = record;
         if quarantined || self.0.iter().any(|word| word.disposition_id == key) {
             return;
         }
@@ -82,6 +94,7 @@ impl Words {
             label: withdraws.is_none().then_some(label),
             by: operator,
             at,
+            heard_at,
             remark,
             source,
             supersedes: withdraws.clone(),
@@ -92,7 +105,8 @@ impl Words {
                 earlier.withdrawn = true;
             }
         } else {
-            let before = self.standing_until(Some(at));
+            let moment = heard_at.map_or(at, |heard| heard.min(at));
+            let before = stands(&self.0, heard_at, Some(moment));
             word.supersedes =
                 before.filter(|before| before.label != word.label).map(|w| w.disposition_id.clone());
         }
@@ -106,7 +120,7 @@ impl Words {
 
     /// The word that stands: the latest that was not taken back. Of two of the same moment, the one heard later.
     pub fn standing(&self) -> Option<&Word> {
-        self.standing_until(None)
+        stands(&self.0, None, None)
     }
 
     /// The label that stands.
@@ -114,10 +128,9 @@ impl Words {
         self.standing().and_then(|word| word.label)
     }
 
-    fn standing_until(&self, until: Option<Timestamp>) -> Option<&Word> {
-        let stands = |word: &&Word| word.label.is_some() && !word.withdrawn;
-        let early = |word: &&Word| until.is_none_or(|until| word.at <= until);
-        self.0.iter().filter(stands).filter(early).max_by_key(|word| word.at)
+    /// Whether no more words are taken; those heard can still be taken back, each once.
+    pub fn are_full(&self) -> bool {
+        self.0.iter().filter(|word| word.label.is_some()).count() >= MAX_WORDS
     }
 
     /// The words as they were when this one had been heard, itself the last.
@@ -133,6 +146,21 @@ impl Words {
     }
 }
 
+/// The latest of `words` that was not taken back, if they were all heard by `heard_by`; only such as were said by `until`.
+fn stands(words: &[Word], mut heard_by: Option<Timestamp>, until: Option<Timestamp>) -> Option<&Word> {
+    let mut latest: Option<(Timestamp, &Word)> = None;
+    for word in words.iter().rev() {
+        // What was heard before another word was heard no later than that one.
+        heard_by = [heard_by, word.heard_at].into_iter().flatten().min();
+        let moment = heard_by.map_or(word.at, |heard| heard.min(word.at));
+        let counts = word.label.is_some() && !word.withdrawn && until.is_none_or(|until| moment <= until);
+        if counts && latest.is_none_or(|(latest, _)| moment > latest) {
+            latest = Some((moment, word));
+        }
+    }
+    latest.map(|(_, word)| word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,7 +174,14 @@ mod tests {
             at: Timestamp::from_second(at).unwrap(),
             remark: None,
         };
-        FeedbackRecord { feedback, known: true, source: Source::Page, quarantined: false, withdraws: None }
+        FeedbackRecord {
+            feedback,
+            known: true,
+            heard_at: None,
+            source: Source::Page,
+            quarantined: false,
+            withdraws: None,
+        }
     }
 
     #[test]
@@ -176,6 +211,35 @@ mod tests {
         assert_eq!(words.all()[1].supersedes, None);
         words.hear("c", said(Label::Nok, "Ben", 20));
         assert_eq!(words.standing().unwrap().disposition_id, "c", "of the same moment, the one heard later");
+    }
+
+    #[test]
+    fn a_word_from_the_future_can_be_overruled() {
+        let heard = |at: i64, record| FeedbackRecord { heard_at: Timestamp::from_second(at).ok(), ..record };
+        for first in [said(Label::Ok, "Ada", 9_000), heard(10, said(Label::Ok, "Ada", 9_000))] {
+            let mut words = Words::default();
+            words.hear("a", first);
+            words.hear("b", heard(20, said(Label::Nok, "Ben", 20)));
+            assert_eq!(words.label(), Some(Label::Nok));
+            assert_eq!(words.all()[1].supersedes.as_deref(), Some("a"));
+            // This machine's own clock was set back.
+            words.hear("c", heard(15, said(Label::Ok, "Ada", 15)));
+            assert_eq!(words.standing().unwrap().disposition_id, "c");
+            // Said before, heard now.
+            words.hear("d", heard(30, said(Label::Nok, "Ben", 12)));
+            assert_eq!(words.standing().unwrap().disposition_id, "c");
+            assert_eq!(words.up_to("a").unwrap().label(), Some(Label::Ok), "as it was then");
+        }
+    }
+
+    #[test]
+    fn a_decision_takes_so_many_words() {
+        let mut words = Words::default();
+        for n in 0..MAX_WORDS {
+            assert!(!words.are_full());
+            words.hear(&n.to_string(), said(Label::Ok, "Ada", 10));
+        }
+        assert!(words.are_full());
     }
 
     #[test]

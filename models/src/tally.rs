@@ -52,6 +52,8 @@ pub enum Reason {
     UnknownCoil,
     /// Feedback of somebody who is not among the operators: kept apart, and about nothing.
     UnknownOperator,
+    /// Feedback on a decision that has as many words as it takes: kept apart.
+    TooManyWords,
     /// The line has no use for it (yet): surface pictures.
     NotHandled,
 }

@@ -40,8 +40,14 @@ impl Desk {
             remark: None,
         };
         let withdraws = withdraws.map(str::to_owned);
-        let record =
-            FeedbackRecord { feedback, known: true, source: Source::Page, quarantined: false, withdraws };
+        let record = FeedbackRecord {
+            feedback,
+            known: true,
+            heard_at: None,
+            source: Source::Page,
+            quarantined: false,
+            withdraws,
+        };
         let json = serde_json::to_vec(&record).unwrap();
         self.book.take(&Followed::Feedback(Feedback { key: key.into(), about: Some(about.into()), json }));
     }
@@ -68,6 +74,31 @@ fn queues_follow_what_people_say_and_take_back() {
     desk.say("w3", &first, Label::Nok, Some("w1"));
     assert_eq!(desk.ids(&review).0, ["GL2-1", "GL2-4"]);
     assert_eq!(desk.book.revision(), 7);
+}
+
+#[test]
+fn a_word_said_before_the_decision_is_heard_with_it() {
+    let mut desk = Desk::new();
+    let second = format!("{:032x}", 2);
+    desk.say("w1", &second, Label::Ok, None);
+    desk.say("w2", &second, Label::Nok, None);
+    desk.decide(1, Verdict::Review, false);
+    desk.decide(2, Verdict::Review, true);
+    assert_eq!(desk.book.counts(), Counts { all: 2, review: 1, drawn: 0 });
+    let coil = desk.book.get(desk.book.place(&second).unwrap()).unwrap();
+    assert_eq!((coil.words.label(), coil.words.all().len()), (Some(Label::Nok), 2));
+    assert!(desk.book.early.on(&second).is_empty(), "heard once");
+}
+
+#[test]
+fn words_that_wait_for_a_decision_are_bounded() {
+    let mut desk = Desk::new();
+    let id = |n: u64| format!("{n:032x}");
+    for n in 0..1_001 {
+        desk.say(&n.to_string(), &id(n), Label::Ok, None);
+    }
+    assert!(desk.book.early.on(&id(0)).is_empty(), "the oldest goes");
+    assert_eq!(desk.book.early.on(&id(1)).len(), 1);
 }
 
 #[test]

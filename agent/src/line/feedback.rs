@@ -3,7 +3,7 @@
 use super::pass::{PassKey, decision_id, short_hex};
 use super::{Error, Line, Result};
 use crate::archive::{self, FeedbackStored};
-use crate::words::{FeedbackRecord, Source, Words};
+use crate::words::{FeedbackRecord, MAX_WORDS, Source, Words};
 use coilsight_models::coil::CoilId;
 use coilsight_models::message::disposition::{self, Disposition};
 use coilsight_models::message::inbound::Feedback;
@@ -17,14 +17,17 @@ impl Line {
     pub(super) fn feedback(&mut self, feedback: &Feedback) -> Result<Fate> {
         let quarantined = !self.operators.knows(&feedback.operator);
         let about = self.is_about(&feedback.coil_id, feedback.at)?;
+        // On a decision that has too many the next is kept about nothing, too: each costs all that are there.
+        let full = about.as_deref().map_or(Ok(false), |id| self.takes_no_more_on(id))?;
         let record = FeedbackRecord {
             feedback: feedback.clone(),
             known: about.is_some(),
+            heard_at: self.now.wall,
             source: Source::Mqtt,
             quarantined,
             withdraws: None,
         };
-        let about = about.filter(|_| !quarantined);
+        let about = about.filter(|_| !quarantined && !full);
         // Plain data: writing them to memory has no way to fail.
         let said = serde_json::to_vec(feedback).expect("feedback becomes JSON");
         let json = serde_json::to_vec(&record).expect("feedback becomes JSON");
@@ -36,9 +39,21 @@ impl Line {
         Ok(match stored {
             FeedbackStored::Known => Fate::Duplicate,
             FeedbackStored::Recorded if quarantined => Fate::SetAside(Reason::UnknownOperator),
+            FeedbackStored::Recorded if full => Fate::SetAside(Reason::TooManyWords),
             FeedbackStored::Recorded if about.is_some() => Fate::Used,
             FeedbackStored::Recorded => Fate::SetAside(Reason::UnknownCoil),
         })
+    }
+
+    /// Whether a decision takes no more words.
+    fn takes_no_more_on(&self, decision_id: &str) -> Result<bool> {
+        let kept = self.archive.feedback_on(decision_id)?;
+        // Nearly all have a few; only the others are looked at.
+        if kept.len() < MAX_WORDS {
+            return Ok(false);
+        }
+        let bad = |source| Error::Feedback { key: decision_id.to_owned(), source };
+        Ok(Words::read(&kept).map_err(bad)?.are_full())
     }
 
     /// The decision that a word said at `at` is about: on the coil's last pass that had begun by then, the open

@@ -1,11 +1,9 @@
 //! `coilsight-agent operator`: who may say what a coil is.
 
-use super::{Roster, fresh_code};
+use super::{Roster, fresh_code, is_hard_enough};
 use crate::config::Settings;
-use anyhow::Context;
 use clap::Subcommand;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 /// What is done with the roster.
 #[derive(Debug, Subcommand)]
@@ -16,7 +14,7 @@ pub enum Command {
     Add {
         /// As it stands in dispositions, and in words over the broker.
         name: String,
-        /// What the badge's scanner types. Default: six digits, made here.
+        /// What the badge's scanner types. Default: eight digits, made here. Digits alone must be six or more.
         #[arg(long)]
         code: Option<String>,
     },
@@ -46,6 +44,7 @@ pub fn run(settings: &Settings, command: &Command) -> anyhow::Result<String> {
         Command::Add { name, code } => {
             let made = code.is_none();
             let code = code.clone().unwrap_or_else(fresh_code);
+            is_hard_enough(&code)?;
             roster.add(name, &code)?;
             let code = if made { format!("; the code is {code}") } else { String::new() };
             format!("{name} may say what a coil is{code}")
@@ -69,19 +68,10 @@ pub fn run(settings: &Settings, command: &Command) -> anyhow::Result<String> {
             return Ok(if lines.is_empty() { "nobody yet".into() } else { lines.join("\n") });
         }
     };
-    roster.save(file)?;
-    let_the_agent_read(file, &settings.state)?;
+    // The agent is of the group that owns its state.
+    let agent = std::fs::metadata(&settings.state).ok().map(|state| state.gid());
+    roster.save_for(file, agent)?;
     Ok(said)
-}
-
-/// The agent is of the group that owns its state.
-fn let_the_agent_read(file: &Path, state: &Path) -> anyhow::Result<()> {
-    let Ok(about) = std::fs::metadata(state) else { return Ok(()) };
-    let own = std::fs::metadata(file).with_context(|| format!("{} is gone", file.display()))?;
-    if own.gid() != about.gid() {
-        Roster::give_to_group(file, about.gid())?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -98,11 +88,12 @@ mod tests {
         let said = run(Command::Add { name: "Ada".into(), code: None }).unwrap();
         let code = said.rsplit(' ').next().unwrap();
         let roster = Roster::load(&settings.web.operators).unwrap();
-        assert_eq!(roster.who(code), Some("Ada"));
+        assert_eq!(roster.who(code).map(|(name, _)| name), Some("Ada"));
         let said = run(Command::Token { name: "historian".into() }).unwrap();
         let roster = Roster::load(&settings.web.operators).unwrap();
         assert_eq!(roster.bearer(said.lines().last().unwrap()), Some("historian"));
         assert_eq!(run(Command::List { json: false }).unwrap(), "Ada\nhistorian (program)");
+        assert!(run(Command::Add { name: "Ben".into(), code: Some("12345".into()) }).is_err());
         run(Command::Remove { name: "Ada".into() }).unwrap();
         assert!(run(Command::Remove { name: "Ada".into() }).is_err());
         assert!(run(Command::List { json: true }).unwrap().contains("\"operators\":[]"));

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 const VERSION: u32 = 1;
@@ -18,9 +18,6 @@ const MAX_ENTRIES: usize = 2_000;
 const MAX_NAME: usize = 64;
 /// Shortest and longest code; badges have long ones.
 const CODE: std::ops::RangeInclusive<usize> = 4..=64;
-/// Digits of a code that is made here.
-const DIGITS: usize = 6;
-
 /// Operators and programs, with hashes of what they show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +67,12 @@ pub enum RosterFault {
     /// A code.
     #[error("this is no code: give {} to {} letters and digits", CODE.start(), CODE.end())]
     Code,
+    /// A short one of digits.
+    #[error(
+        "this code is easily guessed: give at least {} digits, or letters among them",
+        super::codes::LEAST_DIGITS
+    )]
+    FewDigits,
     /// Taken.
     #[error("{0:?} is in the roster already: remove it first")]
     Known(String),
@@ -108,25 +111,28 @@ impl Roster {
         Ok(roster)
     }
 
-    /// Writes it, whole or not at all, for its owner and the group that owns `file`'s folder's neighbour, the state.
+    /// Writes it, whole or not at all, for its owner and its group.
     pub fn save(&self, file: &Path) -> Result<(), RosterFault> {
+        self.save_for(file, None)
+    }
+
+    /// The same for its owner and a group, the agent's: there is no moment at which the agent cannot read it.
+    pub fn save_for(&self, file: &Path, gid: Option<u32>) -> Result<(), RosterFault> {
         let write = |error| RosterFault::Write(file.to_owned(), error);
         let part = file.with_extension("part");
         let json = serde_json::to_vec_pretty(self).expect("a roster becomes JSON");
         let put = || {
             let _ = fs::remove_file(&part);
             let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(0o640).open(&part)?;
+            if let Some(gid) = gid.filter(|gid| out.metadata().is_ok_and(|own| own.gid() != *gid)) {
+                fchown(&out, None, Some(gid))?;
+            }
             io::Write::write_all(&mut out, &json)?;
             out.sync_all()?;
             fs::rename(&part, file)?;
             file.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
         };
         put().map_err(write)
-    }
-
-    /// Lets a group read it: the agent's.
-    pub fn give_to_group(file: &Path, gid: u32) -> Result<(), RosterFault> {
-        chown(file, None, Some(gid)).map_err(|error| RosterFault::Write(file.to_owned(), error))
     }
 
     /// Names of operators.
@@ -144,11 +150,17 @@ impl Roster {
         self.operators().any(|known| known == name)
     }
 
-    /// Whose code this is.
-    pub fn who(&self, code: &str) -> Option<&str> {
+    /// Whose code this is, and its hash.
+    pub fn who(&self, code: &str) -> Option<(&str, &str)> {
         let hash = self.hash(code).ok()?;
         // What is compared are hashes of a salted code: how far they agree tells nothing of use.
-        self.operators.iter().find(|entry| entry.hash == hash).map(|entry| entry.name.as_str())
+        let entry = self.operators.iter().find(|entry| entry.hash == hash)?;
+        Some((&entry.name, &entry.hash))
+    }
+
+    /// Whether an operator has this name, and a code with this hash.
+    pub fn has(&self, name: &str, hash: &str) -> bool {
+        self.operators.iter().any(|entry| entry.name == name && entry.hash == hash)
     }
 
     /// Whose token this is.
@@ -217,13 +229,6 @@ impl Roster {
     }
 }
 
-/// A code that nobody chose, in digits: gloves and number pads.
-pub fn fresh_code() -> String {
-    // The modulus is far below 2^64: no digit is favoured by anything measurable.
-    let number = u64::from_le_bytes(random::<8>()) % 10_u64.pow(DIGITS as u32);
-    format!("{number:0DIGITS$}")
-}
-
 /// Bytes that nobody can guess.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
@@ -287,12 +292,5 @@ mod tests {
         assert!(matches!(Roster::load(&file), Err(RosterFault::Syntax(..))));
         std::fs::write(&file, vec![b' '; MAX_FILE as usize + 1]).unwrap();
         assert!(matches!(Roster::load(&file), Err(RosterFault::TooLong(_))));
-    }
-
-    #[test]
-    fn codes_made_here_are_digits() {
-        let code = fresh_code();
-        assert!(code.len() == DIGITS && code.bytes().all(|b| b.is_ascii_digit()), "{code}");
-        assert_ne!([fresh_code(), fresh_code()], [code.clone(), code]);
     }
 }

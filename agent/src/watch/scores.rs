@@ -2,9 +2,7 @@
 
 use crate::archive::{self, Disk, Ledger};
 use crate::book::{Book, Coil};
-use crate::score::{
-    self, Agreement, Answer, Config, Facts, JudgeSaid, Judged, Panels, Scores, Trigger, Triggers, Window,
-};
+use crate::score::{self, Agreement, Answer, Config, Facts, JudgeSaid, Judged, Panels, Trigger, Triggers};
 use crate::web::Rejudging;
 use coilsight_models::message::inbound::Label;
 use coilsight_models::message::notification::Subject;
@@ -41,11 +39,6 @@ pub(super) fn judged(book: &Book) -> Vec<Judged> {
             })
         })
         .collect()
-}
-
-/// Scores over a window of the book.
-pub(super) fn scores(book: &Book, window: Window, now: Timestamp) -> Scores {
-    score::scores(&judged(book), window, now)
 }
 
 /// How far inspectors agree who judged the same coils blind.

@@ -2,7 +2,8 @@
 
 use super::Desk;
 use super::fault::Fault;
-use super::words::{blocking, heard};
+use super::reading::reading;
+use super::words::heard;
 use crate::archive::Matrix;
 use crate::book::{Book, Coil, Query, Queue, Seq, Signature};
 use axum::extract::Query as Asked;
@@ -58,17 +59,20 @@ pub(super) async fn list(
         QueueAsked::Review => Queue::Review,
         QueueAsked::Drawn => Queue::Drawn,
     };
-    let query = Query { queue, verdict: asked.verdict, text: &asked.q, after: asked.before, limit };
-    let book = desk.book();
-    let page = book.list(&query);
-    let counts = book.counts();
-    let coils: Vec<Value> = page.coils.iter().map(|coil| row(coil)).collect();
-    Ok(Json(json!({
-        "revision": book.revision(),
-        "coils": coils,
-        "next": page.next.map(|at| at.to_string()),
-        "counts": { "all": counts.all, "review": counts.review, "drawn": counts.drawn },
-    })))
+    reading(&desk, move |desk| {
+        let query = Query { queue, verdict: asked.verdict, text: &asked.q, after: asked.before, limit };
+        let book = desk.book();
+        let page = book.list(&query);
+        let counts = book.counts();
+        let coils: Vec<Value> = page.coils.iter().map(|coil| row(coil)).collect();
+        Ok(Json(json!({
+            "revision": book.revision(),
+            "coils": coils,
+            "next": page.next.map(|at| at.to_string()),
+            "counts": { "all": counts.all, "review": counts.review, "drawn": counts.drawn },
+        })))
+    })
+    .await
 }
 
 fn row(coil: &Coil) -> Value {
@@ -95,10 +99,10 @@ pub(super) async fn one(
     State(desk): State<Arc<Desk>>,
     Path(decision_id): Path<String>,
 ) -> Result<Json<Value>, Fault> {
-    blocking(move || {
-        let assessment = assessment(&desk, &decision_id)?;
+    reading(&desk, move |desk| {
+        let assessment = assessment(desk, &decision_id)?;
         let (_, words) = heard(&desk.archive, &decision_id)?;
-        let (kept, matrix) = matrix_of(&desk, &decision_id)?;
+        let (kept, matrix) = matrix_of(desk, &decision_id)?;
         let signature = matrix.map(|matrix| Signature::of(&matrix, assessment.order.as_ref()));
         let book = desk.book();
         let place = book.place(&decision_id);
@@ -136,9 +140,9 @@ pub(super) async fn matrix(
     State(desk): State<Arc<Desk>>,
     Path(decision_id): Path<String>,
 ) -> Result<Json<Value>, Fault> {
-    blocking(move || {
-        let assessment = assessment(&desk, &decision_id)?;
-        let (kept, matrix) = matrix_of(&desk, &decision_id)?;
+    reading(&desk, move |desk| {
+        let assessment = assessment(desk, &decision_id)?;
+        let (kept, matrix) = matrix_of(desk, &decision_id)?;
         let matrix = matrix.ok_or_else(|| {
             let why = match kept {
                 "dropped" => "its matrix was let go to make room",

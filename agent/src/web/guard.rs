@@ -3,6 +3,7 @@
 
 use super::Desk;
 use super::fault::Fault;
+use super::sessions::LoggedIn;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -131,6 +132,12 @@ pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
+/// Who is logged in. Whoever was struck off the roster, or has another code, is not from that moment on.
+pub(super) fn logged_in(desk: &Desk, headers: &HeaderMap) -> Option<LoggedIn> {
+    let session = desk.sessions().who(cookie(headers)?, Instant::now())?;
+    desk.operators.still_has(&session.operator).then_some(session)
+}
+
 /// Who writes, by login or by token.
 pub(super) fn writer(desk: &Desk, headers: &HeaderMap) -> Result<Writer, Fault> {
     if let Some(given) = text(headers, header::AUTHORIZATION.as_str()) {
@@ -141,10 +148,14 @@ pub(super) fn writer(desk: &Desk, headers: &HeaderMap) -> Result<Writer, Fault> 
             Fault::new(StatusCode::UNAUTHORIZED, "token", "this token is nobody's", to_do)
         });
     }
-    let session = cookie(headers).and_then(|cookie| desk.sessions().who(cookie, Instant::now()));
-    // Whoever was struck off the roster has no say from that moment on.
-    let session = session.filter(|session| desk.operators.knows(&session.operator));
-    session.map(|session| Writer { name: session.operator, person: true }).ok_or_else(|| {
-        Fault::new(StatusCode::UNAUTHORIZED, "login", "nobody is logged in", "log in with your code or badge")
-    })
+    logged_in(desk, headers).map(|session| Writer { name: session.operator.name, person: true }).ok_or_else(
+        || {
+            Fault::new(
+                StatusCode::UNAUTHORIZED,
+                "login",
+                "nobody is logged in",
+                "log in with your code or badge",
+            )
+        },
+    )
 }

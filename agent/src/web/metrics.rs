@@ -29,7 +29,7 @@ pub(super) async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
     let mut text = Text(String::new());
     let (counts, quarantined) = {
         let book = desk.book();
-        (book.counts(), book.quarantined())
+        (book.counts(), book.strangers().count())
     };
     text.one("coils", "gauge", "Decisions that the page has at hand.", counts.all);
     text.family("queue", "gauge", "Coils that wait for a person.");

@@ -1,6 +1,8 @@
 //! Connections: a few at a time, none for ever, each with its bounds.
 
 use super::guard::Peer;
+use super::reading::AT_ONCE;
+use super::unread::Unread;
 use super::{Config, Desk, router};
 use axum::Extension;
 use hyper::server::conn::http1;
@@ -17,6 +19,8 @@ use tokio::sync::{Semaphore, watch};
 /// Connections at once, and of one address.
 const MAX_CONNECTIONS: usize = 128;
 const MAX_OF_ONE: usize = 24;
+/// Of the former, such as only this machine has: its own panel, and a server with TLS before the page.
+const OWN: usize = 16;
 /// A request's head must have come by then; so long an idle connection stays.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// No request's head is longer, bytes.
@@ -45,8 +49,8 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            // Hashing codes, reading the archive: enough for a few people at once.
-            .max_blocking_threads(4)
+            // Hashing codes, keeping words: enough for a few people at once beside all who read.
+            .max_blocking_threads(AT_ONCE.0 + AT_ONCE.1 + 4)
             .thread_name("page-work")
             .build()?;
         let thread = std::thread::Builder::new().name("page".into()).spawn(move || {
@@ -107,7 +111,8 @@ async fn accept(listener: StdListener, desk: Arc<Desk>, mut stopped: watch::Rece
         Err(error) => return tracing::error!(%error, "the page cannot be served"),
     };
     let router = router(desk);
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let (room, others) = (Semaphore::new(MAX_CONNECTIONS), Semaphore::new(MAX_CONNECTIONS - OWN));
+    let (room, others) = (Arc::new(room), Arc::new(others));
     let per_peer = PerPeer::default();
     loop {
         let come = tokio::select! {
@@ -125,12 +130,14 @@ async fn accept(listener: StdListener, desk: Arc<Desk>, mut stopped: watch::Rece
         };
         // Who finds no room is hung up on, and comes again.
         let Ok(room) = Arc::clone(&room).try_acquire_owned() else { continue };
+        let other = (!peer.is_loopback()).then(|| Arc::clone(&others).try_acquire_owned()).transpose();
+        let Ok(other) = other else { continue };
         let Some(one) = OneOf::more(&per_peer, peer) else { continue };
         let router = router.clone().layer(Extension(Peer(peer)));
         let stopped = stopped.clone();
         tokio::spawn(async move {
             serve(stream, router, stopped).await;
-            drop((room, one));
+            drop((room, other, one));
         });
     }
 }
@@ -141,7 +148,7 @@ async fn serve(stream: TcpStream, router: axum::Router, mut stopped: watch::Rece
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(Unread::new(stream)), TowerToHyperService::new(router));
     tokio::pin!(connection);
     tokio::select! {
         // Broken off, too slow, no HTTP: the other side's business.

@@ -2,9 +2,9 @@
 
 use super::Desk;
 use super::fault::Fault;
-use super::words::blocking;
+use super::reading::{reading, working_out};
 use crate::drift::Report;
-use crate::score::{BadWindow, Scores, Window};
+use crate::score::{self, BadWindow, Window};
 use crate::slots::{Entry, Event};
 use crate::watch::Findings;
 use crate::{manage, show};
@@ -75,8 +75,8 @@ pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Result<Json<Value>,
     Ok(Json(value))
 }
 
-pub(super) async fn models(State(desk): State<Arc<Desk>>) -> Result<Json<Value>, Fault> {
-    blocking(move || {
+pub(super) async fn models(State(desk): State<Arc<Desk>>) -> Result<Response, Fault> {
+    working_out(&desk, "models".into(), |desk| {
         let (entries, slots) = manage::look(&desk.settings).map_err(|error| {
             Fault::not_yet(format!("the models' trail cannot be read: {error:#}"), "see the log")
         })?;
@@ -98,7 +98,7 @@ pub(super) async fn models(State(desk): State<Arc<Desk>>) -> Result<Json<Value>,
         })));
         models["judges"] = json!(desk.board.status().and_then(|status| status.running?.bundle));
         models["trail"] = json!(trail);
-        Ok(Json(models))
+        Ok(models)
     })
     .await
 }
@@ -112,15 +112,17 @@ pub(super) struct ScoresAsked {
 pub(super) async fn scores(
     State(desk): State<Arc<Desk>>,
     asked: Result<Query<ScoresAsked>, QueryRejection>,
-) -> Result<Json<Scores>, Fault> {
+) -> Result<Response, Fault> {
     let Query(asked) = asked?;
-    let window: Window = asked
-        .window
-        .as_deref()
-        .unwrap_or("all")
-        .parse()
-        .map_err(|bad: BadWindow| Fault::bad(bad.to_string(), "see /api/v1/openapi.json"))?;
-    blocking(move || Ok(Json(Findings::scores(&desk.book(), window, Timestamp::now())))).await
+    let asked = asked.window.as_deref().unwrap_or("all");
+    let window: Window =
+        asked.parse().map_err(|bad: BadWindow| Fault::bad(bad.to_string(), "see /api/v1/openapi.json"))?;
+    working_out(&desk, format!("scores {asked}"), move |desk| {
+        // The book is let go before anything is worked out.
+        let judged = Findings::judged(&desk.book());
+        Ok(score::scores(&judged, window, Timestamp::now()))
+    })
+    .await
 }
 
 pub(super) async fn triggers(State(desk): State<Arc<Desk>>) -> Json<Value> {
@@ -136,15 +138,15 @@ pub(super) async fn healthz() -> &'static str {
 }
 
 /// Ready: what is said is kept, and lists are whole.
-pub(super) async fn readyz(State(desk): State<Arc<Desk>>) -> Response {
-    let stopped = desk.archive.stats().stopped;
+pub(super) async fn readyz(State(desk): State<Arc<Desk>>) -> Result<Response, Fault> {
+    let stopped = reading(&desk, |desk| Ok(desk.archive.stats().stopped)).await?;
     let why = match (stopped, desk.findings.is_built()) {
         (Some(why), _) => Some(format!("the archive takes nothing: {why}")),
         (None, false) => Some("the list of coils is being read from the archive".into()),
         (None, true) => None,
     };
-    match why {
+    Ok(match why {
         None => "ready\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
-    }
+    })
 }

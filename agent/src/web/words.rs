@@ -5,13 +5,13 @@ use super::fault::Fault;
 use super::guard::{Writer, writer};
 use crate::archive::Archive;
 use crate::line::short_hex;
-use crate::words::{FeedbackRecord, Source, Word, Words};
+use crate::words::{FeedbackRecord, MAX_WORDS, Source, Word, Words};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use coilsight_models::coil::CoilId;
 use coilsight_models::message::inbound::{Feedback, Label};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -19,8 +19,6 @@ use std::sync::{Arc, PoisonError};
 
 /// Longest remark, characters: as over the broker.
 const MAX_REMARK: usize = 1_000;
-/// Words of strangers that are listed, the latest.
-const MAX_QUARANTINE: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,22 +45,40 @@ pub(super) async fn say(
         let (coil_id, words) = heard(&desk.archive, &decision_id)?;
         let stands = words.standing();
         if stands.map(|word| &word.disposition_id) != said.standing.as_ref() {
-            return Err(Fault {
-                more: Some(Box::new(("standing", json!(stands)))),
-                ..Fault::new(
-                    StatusCode::CONFLICT,
-                    "conflict",
-                    "somebody else has said something about this coil meanwhile",
-                    "look at what was said, then say it again if you still mean it",
-                )
-            });
+            return Err(conflict(stands));
         }
-        let at = moment(&words);
-        let feedback = Feedback { coil_id, label: said.label, operator: who.name, at, remark };
+        if words.are_full() {
+            return Err(Fault::new(
+                StatusCode::CONFLICT,
+                "too_many_words",
+                format!("{MAX_WORDS} words were said about this coil"),
+                "no more are taken: agree, then take back those that are wrong",
+            ));
+        }
+        let feedback =
+            Feedback { coil_id, label: said.label, operator: who.name, at: Timestamp::now(), remark };
         let key = keep(&desk.archive, &decision_id, feedback, None)?;
-        Ok((StatusCode::CREATED, Json(word(&desk, &decision_id, &key)?)))
+        desk.catch_up();
+        let (_, words) = heard(&desk.archive, &decision_id)?;
+        // Over the broker another may have come meanwhile.
+        let stands = words.standing();
+        let word = stands.filter(|word| word.disposition_id == key).ok_or_else(|| conflict(stands))?;
+        Ok((StatusCode::CREATED, Json(word.clone())))
     })
     .await
+}
+
+/// Not what whoever spoke had seen.
+fn conflict(stands: Option<&Word>) -> Fault {
+    Fault {
+        more: Some(Box::new(("standing", json!(stands)))),
+        ..Fault::new(
+            StatusCode::CONFLICT,
+            "conflict",
+            "somebody else has said something about this coil meanwhile",
+            "look at what was said, then say it again if you still mean it",
+        )
+    }
 }
 
 #[derive(Deserialize)]
@@ -94,12 +110,13 @@ pub(super) async fn withdraw(
             ));
         }
         if !said.withdrawn {
-            let at = moment(&words);
-            let feedback = Feedback { coil_id, label, operator: name, at, remark: None };
+            let feedback = Feedback { coil_id, label, operator: name, at: Timestamp::now(), remark: None };
             keep(&desk.archive, &decision_id, feedback, Some(disposition_id.clone()))?;
         }
-        let withdrawn = word(&desk, &decision_id, &disposition_id)?;
+        desk.catch_up();
         let (_, words) = heard(&desk.archive, &decision_id)?;
+        let withdrawn = words.all().iter().find(|word| word.disposition_id == disposition_id);
+        let withdrawn = withdrawn.ok_or_else(|| Fault::unknown("this word"))?;
         Ok(Json(json!({ "withdrawn": withdrawn, "standing": words.standing() })))
     })
     .await
@@ -107,23 +124,9 @@ pub(super) async fn withdraw(
 
 /// Words of people who are no operators: kept, and about nothing.
 pub(super) async fn quarantine(State(desk): State<Arc<Desk>>) -> Result<Json<serde_json::Value>, Fault> {
-    let count = desk.book().quarantined();
-    blocking(move || {
-        let records = desk.archive.feedbacks().filter_map(|word| {
-            let word = word.ok()?;
-            serde_json::from_slice::<FeedbackRecord>(&word.json).ok().filter(|record| record.quarantined)
-        });
-        let mut latest = std::collections::VecDeque::new();
-        for record in records {
-            if latest.len() >= MAX_QUARANTINE {
-                latest.pop_front();
-            }
-            latest.push_back(record.feedback);
-        }
-        latest.make_contiguous().reverse();
-        Ok(Json(json!({ "count": count, "words": latest })))
-    })
-    .await
+    let book = desk.book();
+    let strangers = book.strangers();
+    Ok(Json(json!({ "count": strangers.count(), "words": strangers.latest().collect::<Vec<_>>() })))
 }
 
 /// What waits for the disk must not hold up the others.
@@ -152,21 +155,21 @@ pub(super) fn heard(archive: &Archive, decision_id: &str) -> Result<(CoilId, Wor
     Ok((coil_id, words))
 }
 
-/// Now; after all that was said before, for clocks are set back.
-fn moment(words: &Words) -> Timestamp {
-    let last = words.all().iter().map(|word| word.at).max();
-    let after = last.and_then(|last| last.checked_add(SignedDuration::from_millis(1)).ok());
-    after.map_or_else(Timestamp::now, |after| after.max(Timestamp::now()))
-}
-
 fn keep(
     archive: &Archive,
     about: &str,
     feedback: Feedback,
     withdraws: Option<String>,
 ) -> Result<String, Fault> {
-    let record =
-        FeedbackRecord { feedback, known: true, source: Source::Page, quarantined: false, withdraws };
+    let heard_at = Some(feedback.at);
+    let record = FeedbackRecord {
+        feedback,
+        known: true,
+        heard_at,
+        source: Source::Page,
+        quarantined: false,
+        withdraws,
+    };
     // Plain data: writing them to memory has no way to fail.
     let json = serde_json::to_vec(&record).expect("feedback becomes JSON");
     let mut hash = Sha256::new();
@@ -177,14 +180,6 @@ fn keep(
     let key = short_hex(&hash.finalize());
     archive.feedback(&key, Some(about), &json)?;
     Ok(key)
-}
-
-/// A word as it is kept; whoever asks for the list next sees it.
-fn word(desk: &Desk, decision_id: &str, key: &str) -> Result<Word, Fault> {
-    desk.catch_up();
-    let (_, words) = heard(&desk.archive, decision_id)?;
-    let word = words.all().iter().find(|word| word.disposition_id == key);
-    word.cloned().ok_or_else(|| Fault::unknown("this word"))
 }
 
 fn remark(given: Option<String>) -> Result<Option<String>, Fault> {

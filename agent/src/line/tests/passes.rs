@@ -175,6 +175,23 @@ fn feedback_is_kept_once_and_unknown_coils_apart() {
 }
 
 #[test]
+fn a_decision_takes_so_many_words_and_sets_the_others_aside() {
+    let mut bench = Bench::new();
+    bench.start("X", SIX);
+    let word = |n: usize| json!({"coil_id": "X", "label": "OK", "operator": "op-1", "at": SEVEN, "remark": format!("word {n}")});
+    for n in 0..crate::words::MAX_WORDS {
+        assert_eq!(bench.say("feedback", &word(n)), Fate::Used);
+    }
+    assert_eq!(bench.say("feedback", &word(100)), Fate::SetAside(Reason::TooManyWords));
+    for n in [0, 100] {
+        assert_eq!(bench.say("feedback", &word(n)), Fate::Duplicate);
+    }
+    bench.end("X", 100.0);
+    let decision = &bench.last().decision_id;
+    assert_eq!(bench.line.archive().feedback_on(decision).unwrap().len(), crate::words::MAX_WORDS);
+}
+
+#[test]
 fn after_a_cut_open_coils_go_on_and_decided_ones_stay() {
     let mut bench = Bench::new();
     bench.start("X", SIX);

@@ -27,8 +27,16 @@ fn nothing_is_written_without_a_login() {
     let logged_out = bench.login("1001");
     assert_eq!(logged_out.post("/api/v1/logout", &json!({})).status, 200);
     assert_eq!(logged_out.post(&writes()[0].0, &writes()[0].1).status, 401, "a cookie ends with its login");
+    // With another code: whoever has the old one is out at once, and has no way back.
+    let thief = bench.login("1001");
+    let mut roster = Roster::load(&bench.desk.settings.web.operators).unwrap();
+    roster.remove("Ada").unwrap();
+    roster.add("Ada", "100-1").unwrap();
+    roster.save(&bench.desk.settings.web.operators).unwrap();
+    assert_eq!(thief.post(&writes()[0].0, &writes()[0].1).status, 401);
+    assert_eq!(thief.get("/api/v1/session").json()["operator"], Value::Null);
     // Struck off the roster: out at once.
-    let ada = bench.login("1001");
+    let ada = bench.login("100-1");
     let mut roster = Roster::load(&bench.desk.settings.web.operators).unwrap();
     roster.remove("Ada").unwrap();
     roster.save(&bench.desk.settings.web.operators).unwrap();

@@ -72,6 +72,39 @@ fn a_word_is_kept_before_it_is_answered_and_can_be_taken_back() {
     assert_eq!((&coil["standing"], &coil["assessment"]["verdict"]), (&Value::Null, &json!("REVIEW")));
 }
 
+/// A gateway whose clock is ahead has spoken first.
+#[test]
+fn a_word_from_the_future_is_overruled_on_the_page() {
+    let bench = Bench::new();
+    let about = id(3);
+    let word = json!({
+        "coil_id": "GL2-3", "label": "OK", "operator": "Ben", "at": "2099-01-01T00:00:00Z", "known": true
+    });
+    bench.desk.archive.feedback("w1", Some(&about), word.to_string().as_bytes()).unwrap();
+    let ada = bench.login("1001");
+    let said =
+        ada.post(&format!("/api/v1/coils/{about}/feedback"), &json!({ "label": "NOK", "standing": "w1" }));
+    assert_eq!(said.status, 201, "{said:?}");
+    let coil = ada.get(&format!("/api/v1/coils/{about}")).json();
+    assert_eq!((&coil["standing"]["label"], &coil["standing"]["supersedes"]), (&json!("NOK"), &json!("w1")));
+}
+
+#[test]
+fn a_coil_takes_so_many_words() {
+    let bench = Bench::new();
+    let about = id(3);
+    for n in 0..crate::words::MAX_WORDS {
+        let word = json!({
+            "coil_id": "GL2-3", "label": "OK", "operator": "Ben", "at": "2026-01-05T07:00:00Z", "known": true
+        });
+        bench.desk.archive.feedback(&format!("w{n}"), Some(&about), word.to_string().as_bytes()).unwrap();
+    }
+    let ada = bench.login("1001");
+    let path = format!("/api/v1/coils/{about}/feedback");
+    let refused = ada.post(&path, &json!({ "label": "NOK", "standing": "w99" }));
+    assert_eq!((refused.status, error_of(&refused)), (409, "too_many_words".into()));
+}
+
 #[test]
 fn a_program_says_by_token() {
     let bench = Bench::new();
@@ -95,6 +128,7 @@ fn coils_are_judged_blind_and_twice() {
     bench.desk.catch_up();
     assert_eq!(error_of(&ada.post("/api/v1/rejudge", &json!({ "size": 29 }))), "bad_request");
     assert_eq!(ada.post("/api/v1/rejudge", &json!({ "size": 30 })).status, 201);
+    let shown = || bench.client().get("/api/v1/rejudge").json();
     let mut orders = [Vec::new(), Vec::new()];
     for _ in 0..60 {
         let next = ada.get("/api/v1/rejudge/next");
@@ -104,6 +138,7 @@ fn coils_are_judged_blind_and_twice() {
         let (matrix, answer) =
             (format!("/api/v1/rejudge/items/{item}/matrix"), format!("/api/v1/rejudge/items/{item}"));
         assert_eq!(ada.get(&matrix).status, 200);
+        assert_eq!(shown()["agreement"], Value::Null, "while somebody judges it tells nothing");
         let round = next["round"].as_u64().unwrap();
         assert_eq!(ada.post(&answer, &json!({ "label": "OK" })).status, 201);
         assert_eq!(ada.post(&answer, &json!({ "label": "NOK" })).status, 409, "once a round");
@@ -112,8 +147,21 @@ fn coils_are_judged_blind_and_twice() {
     assert_eq!(ada.get("/api/v1/rejudge/next").status, 204);
     assert_eq!((orders[0].len(), orders[1].len()), (30, 30));
     assert_ne!(orders[0], orders[1], "another order each time");
-    let shown = bench.client().get("/api/v1/rejudge").json();
+    let shown = shown();
     assert_eq!(shown["session"]["inspectors"], json!([{ "name": "Ada", "done": [30, 30] }]));
     assert!(shown["agreement"]["text"].is_string(), "{shown}");
     assert_eq!(bench.desk.archive.stats().counts.feedback, 0, "they are no dispositions");
+    // Ada's answers are not dropped unseen; what was finished stays readable.
+    let begin = |body: Value| ada.post("/api/v1/rejudge", &body);
+    assert_eq!(begin(json!({ "size": 30 })).status, 201, "nobody judges any more");
+    let item = ada.get("/api/v1/rejudge/next").json()["item"].as_str().unwrap().to_owned();
+    assert_eq!(ada.post(&format!("/api/v1/rejudge/items/{item}"), &json!({ "label": "OK" })).status, 201);
+    for body in [json!({ "size": 30 }), json!({ "size": 30, "replaces": shown["session"]["id"] })] {
+        let refused = begin(body);
+        assert_eq!((refused.status, error_of(&refused)), (409, "session_running".into()));
+    }
+    let running = bench.client().get("/api/v1/rejudge").json();
+    assert_eq!(running["finished"]["session"], shown["session"]);
+    assert_eq!(running["finished"]["agreement"], shown["agreement"]);
+    assert_eq!(begin(json!({ "size": 30, "replaces": running["session"]["id"] })).status, 201);
 }
