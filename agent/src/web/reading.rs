@@ -130,6 +130,6 @@ mod tests {
         let refused = turn(&readers.long).await.map(drop).unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.after_s), (503, Some(5)));
         drop(taken);
-        turn(&readers.long).await.unwrap();
+        assert!(turn(&readers.long).await.is_ok());
     }
 }
