@@ -186,6 +186,7 @@ fn a_decision_takes_so_many_words_and_sets_the_others_aside() {
     for n in [0, 100] {
         assert_eq!(bench.say("feedback", &word(n)), Fate::Duplicate);
     }
+    bench.rows("X", 0, 100, 70.0);
     bench.end("X", 100.0);
     let decision = &bench.last().decision_id;
     assert_eq!(bench.line.archive().feedback_on(decision).unwrap().len(), crate::words::MAX_WORDS);
