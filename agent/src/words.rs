@@ -5,44 +5,12 @@
 
 use crate::archive;
 use coilsight_models::message::inbound::{Feedback, Label};
+pub use coilsight_models::message::word::{FeedbackRecord, Source};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Words that one decision takes, those that take others back left out: nobody means so many.
 pub const MAX_WORDS: usize = 100;
-
-/// Feedback as it is kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FeedbackRecord {
-    /// What was said.
-    #[serde(flatten)]
-    pub feedback: Feedback,
-    /// Whether the coil was known here when it was said; words on unknown coils are kept apart.
-    pub known: bool,
-    /// When it was heard, by this machine's clock, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heard_at: Option<Timestamp>,
-    /// How it came.
-    #[serde(default)]
-    pub source: Source,
-    /// Said by somebody who is not among the operators: kept apart, and about nothing.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub quarantined: bool,
-    /// The word that this one takes back; its label is then that word's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub withdraws: Option<String>,
-}
-
-/// How a word came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// Over the plant's broker.
-    #[default]
-    Mqtt,
-    /// By the operators' page, or its REST interface.
-    Page,
-}
 
 /// A word on a decision, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

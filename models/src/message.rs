@@ -1,5 +1,6 @@
 //! Everything on the wire: what the plant says ([`inbound`]), what it hears ([`assessment`],
-//! [`disposition`], [`notification`], [`status`]), and how a bundle comes from the trainer ([`model`]).
+//! [`disposition`], [`notification`], [`status`]), how a bundle comes from the trainer ([`model`]), and how decisions and
+//! words go to the plant's record ([`upload`]).
 
 pub mod assessment;
 pub mod disposition;
@@ -7,6 +8,8 @@ pub mod inbound;
 pub mod model;
 pub mod notification;
 pub mod status;
+pub mod upload;
+pub mod word;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +42,8 @@ pub struct Topics {
     /// Bundles from the trainer, and what became of them: followed by `/offer`, `/want`, `/piece`, `/answer`
     /// and `/state`.
     pub model: String,
+    /// Decisions and words to the plant's record: followed by `/batch`, `/stored` and `/report`.
+    pub upload: String,
 }
 
 impl Default for Topics {
@@ -57,6 +62,7 @@ impl Default for Topics {
             notification: s("notification"),
             status: s("status"),
             model: s("model"),
+            upload: s("upload"),
         }
     }
 }
@@ -104,6 +110,11 @@ impl Topics {
     /// Which topic of a bundle's way `topic` is, if it is one.
     pub fn model_way(&self, topic: &str) -> Option<model::Way> {
         model::Way::ALL.into_iter().find(|way| topic == self.model(*way))
+    }
+
+    /// A topic of the way to the plant's record, in full.
+    pub fn upload(&self, way: upload::Way) -> String {
+        format!("{}/{}/{}", self.prefix, self.upload, way.name())
     }
 
     /// What `topic` carries, or `None` if the line does not listen to it.
