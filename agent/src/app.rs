@@ -3,6 +3,7 @@
 
 mod models;
 mod page;
+mod upload;
 mod worker;
 
 use crate::archive::{Archive, RealDisk, Recovery};
@@ -190,6 +191,7 @@ pub async fn serve(
     let [line, words, bundles] = sessions(settings)?;
     let (to_line, line_commands) = mpsc::unbounded_channel();
     let (to_words, words_commands) = mpsc::unbounded_channel();
+    let to_record = line.clone();
     let line = tokio::spawn(line.run(events.clone(), line_commands));
     let words = tokio::spawn(words.run(events.clone(), words_commands));
 
@@ -206,7 +208,7 @@ pub async fn serve(
             line: settings.line.id.clone(),
             topics: settings.line.topics.clone(),
             session: bundles,
-            to_line: events,
+            to_line: events.clone(),
             requests: asks,
             said,
             stopping: Arc::clone(&stopping),
@@ -216,6 +218,12 @@ pub async fn serve(
         started.inspect_err(|error| update.cannot_receive(&crate::say::chain(error))).ok()
     });
     let board = Arc::<Board>::default();
+    let record = settings.upload.enabled.then(|| {
+        let archive = station.line().archive();
+        upload::start(settings, archive, &to_record, events, &board, &stopping)
+    });
+    // The line judges on without: its log keeps what the record lacks.
+    let record = record.and_then(|started| started.inspect_err(|error| upload::cannot(&board, error)).ok());
     let operators = Arc::new(Operators::of(settings.web.operators.clone()));
     station.believe(Arc::clone(&operators));
     let mut page = page::Page::start(settings, station.line().archive(), &operators, &board);
@@ -261,6 +269,9 @@ pub async fn serve(
     let _ = tokio::join!(line, words);
     if let Some(models) = models {
         models.stop().await;
+    }
+    if let Some(record) = record {
+        record.stop().await;
     }
     page.stop();
     match done {

@@ -7,7 +7,7 @@ use crate::broker::config::BadBroker;
 use crate::line;
 use crate::score::BadKey;
 use crate::update::Rules;
-use crate::{drift, score, web};
+use crate::{drift, score, upload, web};
 use coilsight_models::bundle::KEY_FOLDER;
 use config::{Environment, FileFormat, Value, ValueKind};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,8 @@ pub struct Settings {
     pub archive: Room,
     /// The page, its REST interface, and who may write there.
     pub web: web::Config,
+    /// Where decisions and words go beside the plant's broker.
+    pub upload: upload::Config,
     /// When inspectors' words say that the models do badly.
     pub score: score::Config,
     /// When gauges and inputs are no longer what they were.
@@ -83,6 +85,7 @@ impl Default for Settings {
             update: Rules::default(),
             archive: Room::default(),
             web: web::Config::default(),
+            upload: upload::Config::default(),
             score: score::Config::default(),
             drift: drift::Config::default(),
         }

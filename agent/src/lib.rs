@@ -28,6 +28,7 @@ pub mod station;
 pub mod systemd;
 pub mod trust;
 pub mod update;
+pub mod upload;
 pub mod watch;
 pub mod web;
 pub mod words;

@@ -265,8 +265,10 @@ impl Station {
     fn hear(&mut self, event: Event) {
         match event {
             // What comes by it is received elsewhere; here it is only told how that is.
-            Event::Up { role: role @ Role::Models, .. } => self.health.up(role, self.now),
-            Event::Down { role: role @ Role::Models, why } => self.health.down(role, why, self.now),
+            Event::Up { role: role @ (Role::Models | Role::Upload), .. } => self.health.up(role, self.now),
+            Event::Down { role: role @ (Role::Models | Role::Upload), why } => {
+                self.health.down(role, why, self.now);
+            }
             Event::Up { role, generation, known } => {
                 let inlet = self.inlet(role);
                 inlet.up = Some(generation);
@@ -313,7 +315,7 @@ impl Station {
     fn inlet(&mut self, role: Role) -> &mut Inlet {
         match role {
             Role::Line => &mut self.rows,
-            Role::Words | Role::Models => &mut self.words,
+            Role::Words | Role::Models | Role::Upload => &mut self.words,
         }
     }
 

@@ -127,7 +127,7 @@ impl Worker {
             let to = match to {
                 Role::Line => &self.to_line,
                 // Bundles have a thread of their own, which acts by itself.
-                Role::Words | Role::Models => &self.to_words,
+                Role::Words | Role::Models | Role::Upload => &self.to_words,
             };
             // A session that has ended: the whole ends with it.
             let _ = to.send(command);

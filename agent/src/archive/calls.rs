@@ -214,8 +214,19 @@ impl Archive {
     /// time; `mark` moves behind them. Nothing is returned once all was read. What cannot be read is passed over:
     /// the archive tells of it elsewhere.
     pub fn follow(&self, mark: &mut Mark, bytes: u64) -> Result<Vec<Followed>> {
+        Ok(self.follow_marked(mark, bytes)?.into_iter().map(|(one, _)| one).collect())
+    }
+
+    /// The same, each with the place behind it: somebody who takes only the first of them goes on there.
+    pub fn follow_marked(&self, mark: &mut Mark, bytes: u64) -> Result<Vec<(Followed, Mark)>> {
         let files = self.store().log.files();
         walk::follow(&files, mark, bytes)
+    }
+
+    /// Where the log ends.
+    pub fn end(&self) -> Mark {
+        let files = self.store().log.files();
+        files.last().map_or(Mark::default(), |file| Mark { file: file.number, offset: file.len })
     }
 
     /// Room taken and what is stored.

@@ -10,8 +10,10 @@ use super::{Decision, Feedback};
 /// How far somebody who follows the log has read: at first, nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
-    file: u32,
-    offset: u64,
+    /// The file's number.
+    pub file: u32,
+    /// The byte in it.
+    pub offset: u64,
 }
 
 /// What was stored.
@@ -23,8 +25,8 @@ pub enum Followed {
     Feedback(Feedback),
 }
 
-/// Reads on behind `mark`; see [`super::Archive::follow`].
-pub(super) fn follow(files: &[LogFile], mark: &mut Mark, bytes: u64) -> Result<Vec<Followed>> {
+/// Reads on behind `mark`: what is there, each with the place behind it; see [`super::Archive::follow`].
+pub(super) fn follow(files: &[LogFile], mark: &mut Mark, bytes: u64) -> Result<Vec<(Followed, Mark)>> {
     let mut found = Vec::new();
     let mut left = bytes;
     let begun = mark.file;
@@ -37,10 +39,12 @@ pub(super) fn follow(files: &[LogFile], mark: &mut Mark, bytes: u64) -> Result<V
                 Ok(Step::Record { kind, payload, .. }) => {
                     left = left.saturating_sub(payload.len() as u64);
                     let record = Record::decode(kind, payload);
-                    found.extend(record.and_then(|record| match record {
+                    let one = record.and_then(|record| match record {
                         Record::Decision { .. } => decision(record).map(|(d, _)| Followed::Decision(d)),
                         record => feedback(record).map(Followed::Feedback),
-                    }));
+                    });
+                    let behind = Mark { file: file.number, offset: frames.at() };
+                    found.extend(one.map(|one| (one, behind)));
                 }
                 Ok(Step::Damaged { .. } | Step::Tail { .. }) => {}
                 Ok(Step::End) => break,

@@ -39,6 +39,8 @@ pub enum Role {
     Words,
     /// Bundles in: apart, so that rows and words never wait for a bundle's disk.
     Models,
+    /// Decisions and words up to the plant's record: apart, so that a record that is away holds up nothing.
+    Upload,
 }
 
 /// A session's part of the work.

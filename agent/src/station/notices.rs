@@ -89,6 +89,7 @@ pub(super) fn forgotten(line: &str, gap: &Gap) -> Notification {
         Role::Line => "messages about coils",
         Role::Words => "feedback",
         Role::Models => "pieces of a bundle",
+        Role::Upload => "the plant's record",
     };
     notification(
         line,

@@ -54,6 +54,8 @@ pub enum Subject {
     Page,
     /// Somebody said something who is not among the operators.
     Words,
+    /// The plant's record does not answer.
+    Record,
     /// Models do badly, by what inspectors say.
     Score,
     /// Gauges or inputs are not what they were.
