@@ -16,6 +16,7 @@ pub mod oneshot;
 pub mod plot;
 pub mod release;
 pub mod report;
+pub mod retrain;
 pub mod run;
 pub mod score;
 pub mod simulate;
