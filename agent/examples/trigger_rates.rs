@@ -28,21 +28,33 @@ struct World {
     share: f64,
     /// Of NOK and of OK coils, the share that goes to REVIEW, whatever the score says.
     review: [f64; 2],
+    /// So many coils of one order are all NOK or all OK, and the score says the same of all; 1: each by itself.
+    campaign: u64,
+}
+
+/// What the coils of a campaign share.
+#[derive(Clone, Copy, Default)]
+struct Campaign {
+    nok: bool,
+    said_nok: bool,
 }
 
 impl World {
     /// As right on NOK as on OK coils, of which 3 % and 97 % come.
     fn right(accuracy: f64, share: f64) -> Self {
-        Self { nok: 0.03, recall: accuracy, specificity: accuracy, share, review: [0.0; 2] }
+        Self { nok: 0.03, recall: accuracy, specificity: accuracy, share, review: [0.0; 2], campaign: 1 }
     }
 
     fn always_ok(share: f64) -> Self {
         Self { recall: 0.0, specificity: 1.0, ..Self::right(0.0, share) }
     }
 
-    fn coil(&self, place: u64, panel: &Arc<Panel>, random: &mut Random) -> Judged {
-        let nok = random.chance(self.nok);
-        let said = random.chance(if nok { self.recall } else { 1.0 - self.specificity });
+    fn coil(&self, place: u64, of: &mut Campaign, panel: &Arc<Panel>, random: &mut Random) -> Judged {
+        if place.is_multiple_of(self.campaign) {
+            of.nok = random.chance(self.nok);
+            of.said_nok = random.chance(if of.nok { self.recall } else { 1.0 - self.specificity });
+        }
+        let Campaign { nok, said_nok: said } = *of;
         let review = random.chance(self.review[usize::from(!nok)]);
         let by_score = if said { Verdict::Nok } else { Verdict::Ok };
         let verdict = if review { Verdict::Review } else { by_score };
@@ -52,11 +64,14 @@ impl World {
         let by_score = Some(by_score);
         let class =
             [ToleranceClass::A, ToleranceClass::B, ToleranceClass::B, ToleranceClass::C][place as usize % 4];
-        let class = Some(class);
+        // Coils by themselves are of an order each.
+        let order = Some((60.0, 800.0 + (place / self.campaign % 1000) as f64));
+        let class = Some(if self.campaign > 1 { ToleranceClass::B } else { class });
         Judged::new(&Facts {
             place,
             at: None,
             class,
+            order,
             verdict,
             by_score,
             drawn,
@@ -94,18 +109,18 @@ fn first_firings(
     sequential_only: bool,
 ) -> [Option<u64>; 3] {
     let weighted = Config::default();
-    let raw = Config { paper: Paper { weighted: false, ..weighted.paper }, ..weighted };
+    let raw = Paper { weighted: false, ..weighted.paper };
     let triggers = Triggers::new(Config { paper: Paper { on: false, ..weighted.paper }, ..weighted });
     let mut fold = Fold::new(Course::Ensemble, &weighted);
-    let (mut first, mut n) = ([None; 3], 0);
+    let (mut first, mut n, mut campaign) = ([None; 3], 0, Campaign::default());
     for (world, coils) in worlds {
         for _ in 0..*coils {
+            let coil = world.coil(n, &mut campaign, panel, random);
             n += 1;
-            let coil = world.coil(n, panel, random);
             fold.take(&coil);
             let met = [
                 !sequential_only && first[0].is_none() && fold.paper(&raw).is_some(),
-                !sequential_only && first[1].is_none() && fold.paper(&weighted).is_some(),
+                !sequential_only && first[1].is_none() && fold.paper(&weighted.paper).is_some(),
                 first[2].is_none() && !triggers.met(&fold, Course::Ensemble, MODELS).is_empty(),
             ];
             for (first, met) in first.iter_mut().zip(met) {
@@ -178,6 +193,17 @@ fn false_alarms(repetitions: u64, seed: u64, panel: &Arc<Panel>) {
             repeat(repetitions, seed, |random| first_firings(&[(world, 5000)], random, panel, true));
         println!("{} ({}).", within(&column(&firings, 2), 5000), labelled(share));
     }
+    println!(
+        "\nThe sequential test in campaigns of eight, all NOK or all OK and all judged alike, within 5,000 coils:"
+    );
+    for accuracy in [0.80, 0.85] {
+        for share in [1.0, 0.02] {
+            let world = World { campaign: 8, ..World::right(accuracy, share) };
+            let firings =
+                repeat(repetitions, seed, |random| first_firings(&[(world, 5000)], random, panel, true));
+            println!("{} at {accuracy:.2} ({}).", within(&column(&firings, 2), 5000), labelled(share));
+        }
+    }
 }
 
 fn labelled(share: f64) -> String {
@@ -219,6 +245,11 @@ fn delays(repetitions: u64, seed: u64, panel: &Arc<Panel>) {
     for share in [1.0, 0.1, 0.05, 0.02] {
         row("always OK", None, World::always_ok(share), "");
     }
+    for share in [1.0, 0.02] {
+        let campaign = |world| World { campaign: 8, ..world };
+        row("accuracy 0.60, campaigns of 8", None, campaign(World::right(0.60, share)), "");
+        row("always OK, campaigns of 8", None, campaign(World::always_ok(share)), "");
+    }
     for share in [0.1, 0.02] {
         let world = World { review: [0.2, 0.04], ..World::always_ok(share) };
         row("always OK", None, world, ", and REVIEW: 20 % of NOK, 4 % of OK");
@@ -250,7 +281,9 @@ fn coverage(repetitions: u64, seed: u64, panel: &Arc<Panel>) {
         let world = World { recall, specificity, review: [0.2, 0.04], ..World::right(0.0, share) };
         let truth = world.truth();
         let estimates = repeat(repetitions, seed, |random| {
-            let judged: Vec<Judged> = (0..coils).map(|place| world.coil(place, panel, random)).collect();
+            let mut of = Campaign::default();
+            let judged: Vec<Judged> =
+                (0..coils).map(|place| world.coil(place, &mut of, panel, random)).collect();
             let figures = ensemble(&judged, Window::All, Timestamp::UNIX_EPOCH);
             let drawn = judged.iter().filter(|coil| coil.drawn().is_some());
             let nok = drawn.clone().filter(|coil| coil.label_nok() == Some(true)).count();
@@ -274,7 +307,9 @@ fn told(estimates: Vec<Option<Estimate>>, truth: f64) -> String {
 
 fn cost(panel: &Arc<Panel>) {
     let (world, mut random) = (World { review: [0.2, 0.04], ..World::right(0.9, 0.02) }, Random::seeded(1));
-    let judged: Vec<Judged> = (0..200_000).map(|place| world.coil(place, panel, &mut random)).collect();
+    let mut of = Campaign::default();
+    let judged: Vec<Judged> =
+        (0..200_000).map(|place| world.coil(place, &mut of, panel, &mut random)).collect();
     let (start, triggers) = (Instant::now(), Triggers::new(Config::default()));
     let scores = scores(&judged, Window::All, Timestamp::UNIX_EPOCH);
     let scored = start.elapsed();

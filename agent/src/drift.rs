@@ -1,5 +1,5 @@
-//! Drift: whether the gauges, the strip, the orders or the models' scores are no longer what they were when the active
-//! set began to judge here.
+//! Drift: whether the gauges, the strip, the orders or the models' scores are no longer what they were when coils
+//! were first judged here; the models' scores, when the active set began to.
 //!
 //! Pure: no clock, no archive, no thread. Who feeds it gives each judged coil as [`Columns`]; [`Watch`] keeps the first
 //! of them as the reference and the newest as the window, and [`Watch::report`] says what a person should know.

@@ -2,7 +2,7 @@
 //!
 //! [`Judged`] is what is needed of a decision. [`scores()`] says how the ensemble, the line and every model did on a
 //! window of them, [`Triggers::evaluate`] when that is too bad, and [`agreement()`] how far the inspectors agree,
-//! which bounds both. All of it is computed afresh from the list of coils, so a word that is superseded or withdrawn
+//! which bounds what a model can agree with them. All of it is computed afresh from the list of coils, so a word that is superseded or withdrawn
 //! leaves no trace.
 //!
 //! The paper (4.6, "Feedback Loop and Real-World Use") says of this: "The Model Score Workflow continuously monitors
@@ -31,16 +31,16 @@ mod strata;
 mod trigger;
 mod window;
 
-pub use agreement::{Agreement, Among, Answer, JudgeSaid, Pair, agreement};
+pub use agreement::{Agreement, Among, Answer, JudgeSaid, Pair, Summary, agreement};
 pub use config::{BadKey, Config, CoolDown, Paper, Sequential};
 pub use confusion::Confusion;
-pub use fold::{Course, Fold};
+pub use fold::{Course, Fold, Score};
 pub use interval::{Estimate, clopper_pearson, wilson};
 pub use judged::{Facts, Judged, MAX_MODELS, Panel, Panels};
 pub use kappa::Agreed;
 pub use random::Random;
 pub use scores::{ClassFigures, Drawn, Figures, Judge, Reviews, Scores, Who, ensemble, scores};
-pub use trigger::{Rule, Trigger, Triggers};
+pub use trigger::{Rule, Standing, Trigger, Triggers};
 pub use window::{BadWindow, Window};
 
 #[cfg(test)]

@@ -236,9 +236,7 @@ impl Round {
                     "a trigger could not be kept, and fires again"
                 );
             }
-            if let Some(newest) = book.coils().next_back() {
-                troubles.extend(self.alarms.troubles(&newest.set));
-            }
+            troubles.extend(self.alarms.troubles());
         }
         let report = self.gauges.report();
         if let Some(report) = &report {

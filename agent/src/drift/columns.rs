@@ -178,6 +178,15 @@ impl Columns {
         f64::from(self.0[2 * GAUGES + gauge])
     }
 
+    /// Without what models said: other models than those that the columns are named after.
+    #[must_use]
+    pub fn without_scores(mut self) -> Self {
+        self.0[P_NOK] = f32::NAN;
+        self.0[UNLIKE] = 0.0;
+        self.0[FIXED..].fill(f32::NAN);
+        self
+    }
+
     /// Whether the coil was too unlike those trained on.
     pub fn unlike(&self) -> bool {
         self.0[UNLIKE] > 0.0

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The first so many coils that the active set judged on this line are the reference.
+    /// The first so many coils that were judged on this line are the reference; for the models' scores, the first that
+    /// the active set judged.
     pub reference: usize,
     /// The newest so many coils are compared with it.
     pub window: usize,

@@ -37,6 +37,18 @@ pub enum State {
     Blind,
 }
 
+impl State {
+    /// How much is amiss.
+    pub(super) fn amiss(self) -> u8 {
+        match self {
+            Self::Unknown | Self::Fine => 0,
+            Self::Off => 1,
+            Self::Gaps => 2,
+            Self::Blind => 3,
+        }
+    }
+}
+
 /// How a gauge is, and by how much.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Report {
     /// Whether the reference stands.
     pub state: State,
-    /// The first coils that the active set judged here.
+    /// The first coils that were judged here; for the models' scores, the first that the active set judged.
     pub reference: Sample,
     /// The newest coils after those.
     pub window: Sample,

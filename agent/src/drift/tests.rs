@@ -4,7 +4,7 @@ use super::columns::{Columns, Seen};
 use super::gauges;
 use super::report::{Code, Report, State};
 use super::{Coil, Config, Watch};
-use coilsight_models::coil::{CELLS, CHUNKS, CoilId, CoilMatrix, GAUGES, Gauge, Order, ToleranceClass};
+use coilsight_models::coil::{CELLS, CHUNKS, CoilId, CoilMatrix, GAUGES, Gauge, Order, Side, ToleranceClass};
 
 const MODELS: [&str; 1] = ["cnn"];
 
@@ -66,6 +66,16 @@ impl Line {
         self.n += 1;
         Coil { id: CoilId::new(format!("C-{:04}", self.n)).unwrap(), at: None, columns }
     }
+}
+
+/// The same coil, its order unknown.
+fn without_order(coil: Coil) -> Coil {
+    let mut bytes = coil.columns.to_bytes();
+    // Level, nominal weight, width; length; class.
+    for at in (54..58).chain([59]) {
+        bytes[4 * at..4 * at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    }
+    Coil { columns: Columns::from_bytes(&bytes).unwrap(), ..coil }
 }
 
 fn config() -> Config {
@@ -208,6 +218,105 @@ fn many_gauges_of_a_side_off_are_its_profile() {
     let report = watch.report();
     assert!(codes(&report).contains(&Code::Profile), "{:?}", report.findings);
     assert!(!codes(&report).contains(&Code::GaugeOff), "{:?}", report.findings);
+}
+
+#[test]
+fn other_models_leave_the_gauges_and_start_their_scores_anew() {
+    let (mut watch, mut line) = watch(13, 320);
+    let off = Made { factor: |g| if g == 6 { 1.04 } else { 1.0 }, ..USUAL };
+    for _ in 0..20 {
+        watch.push(line.coil(off));
+    }
+    let before = watch.report();
+    watch.judged_by(&["other".to_owned()]);
+    let after = watch.report();
+    assert_eq!((&before.findings, &before.gauges), (&after.findings, &after.gauges));
+    assert_eq!((&before.reference, after.unlike.reference), (&after.reference, None));
+    let scores = |report: &Report| {
+        let of = report.columns.iter().filter(|c| c.name.starts_with("p_nok"));
+        of.map(|c| (c.name.clone(), c.reference_n, c.window_n)).collect::<Vec<_>>()
+    };
+    assert_eq!(scores(&after), [("p_nok".to_owned(), 0, 0), ("p_nok other".to_owned(), 0, 0)]);
+    // Longer than a reference: what was broken has not become what is usual.
+    for _ in 0..260 {
+        watch.push(line.coil(off));
+    }
+    let report = watch.report();
+    assert_eq!(codes(&report), [Code::GaugeOff], "{:?}", report.findings);
+    assert_eq!(scores(&report)[1], ("p_nok other".to_owned(), 200, 60));
+}
+
+#[test]
+fn a_gauge_that_reads_now_and_then_is_one_finding() {
+    let (mut watch, mut line) = watch(14, 320);
+    let blind = Made { factor: |g| if g == 4 { 0.0 } else { 1.0 }, ..USUAL };
+    for _ in 0..3 {
+        watch.push(line.coil(blind));
+    }
+    for n in 0..60 {
+        assert_eq!(codes(&watch.report()), [Code::GaugeBlind], "{n}");
+        watch.push(line.coil(if n % 4 == 0 { USUAL } else { blind }));
+    }
+    for n in 0..23 {
+        watch.push(line.coil(USUAL));
+        assert_eq!(codes(&watch.report()), [Code::GaugeBlind], "{n}");
+    }
+    let text = &watch.report().gauges[4].text;
+    assert!(text.ends_with("not in the newest 23 coils"), "{text}");
+    watch.push(line.coil(USUAL));
+    // It is well; that it missed nearly half of the window stands beside it.
+    let report = watch.report();
+    assert_eq!(report.gauges[4].state, gauges::State::Fine);
+    assert!(!codes(&report).contains(&Code::GaugeBlind), "{:?}", report.findings);
+}
+
+#[test]
+fn a_side_that_reads_nothing_is_one_finding() {
+    let (mut watch, mut line) = watch(15, 320);
+    for _ in 0..3 {
+        watch.push(line.coil(Made { factor: |g| if g < 9 { 0.0 } else { 1.0 }, ..USUAL }));
+    }
+    let report = watch.report();
+    let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };
+    assert_eq!((finding.code, finding.gauge, finding.side), (Code::GaugeBlind, None, Some(Side::Top)));
+    assert_eq!(finding.text, "9 gauges of the top side read nothing, since coil C-0321");
+    assert_eq!(finding.key, "gauges_unread top");
+    let (mut watch, mut line) = self::watch(15, 320);
+    for _ in 0..3 {
+        watch.push(line.coil(Made { factor: |g| if g < 3 { 0.0 } else { 1.0 }, ..USUAL }));
+    }
+    assert_eq!(codes(&watch.report()), [Code::GaugeBlind; 3]);
+}
+
+#[test]
+fn coils_unlike_training_are_told_until_they_are_clearly_fewer() {
+    let (mut watch, mut line) = watch(16, 320);
+    let mut told = |every: usize| {
+        for n in 0..100 {
+            watch.push(line.coil(Made { unlike: n % every == 0, ..USUAL }));
+        }
+        codes(&watch.report())
+    };
+    // 9, 12, 9 and 6 of a hundred; a tenth is too many.
+    assert_eq!((told(12), told(9)), (vec![], vec![Code::Unlike]));
+    assert_eq!((told(12), told(17)), (vec![Code::Unlike], vec![]));
+}
+
+#[test]
+fn what_cannot_be_compared_is_no_end_of_what_was_found() {
+    let (mut watch, mut line) = watch(17, 320);
+    for _ in 0..100 {
+        watch.push(line.coil(Made { factor: |_| 1.03, ..USUAL }));
+    }
+    let before = codes(&watch.report());
+    assert_eq!(before, [Code::Level, Code::Level]);
+    // Without orders there is no level.
+    for _ in 0..60 {
+        watch.push(without_order(line.coil(Made { factor: |_| 1.03, ..USUAL })));
+    }
+    let report = watch.report();
+    let level = report.columns.iter().find(|c| c.name == "level top").unwrap();
+    assert!(level.adjusted.is_none() && level.drifted, "{level:?}");
 }
 
 #[test]

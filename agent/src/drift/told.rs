@@ -1,6 +1,5 @@
 //! The words: what was found, and what a person is to do about it.
 
-use super::Config;
 use super::columns::{Column, Kind, class_letter};
 use super::gauges::{MOST_OFF, Reading, State};
 use super::report::{Code, ColumnReport, Finding, GaugeReport, Mark, Report};
@@ -11,8 +10,8 @@ use std::fmt::Write;
 /// A gauge that varies less than so many times as much as it did along the strip asks for nobody.
 const NOISE: f64 = 1.25;
 
-/// Of a gauge.
-pub fn gauge(column: usize, reading: &Reading, since: Option<Mark>) -> GaugeReport {
+/// Of a gauge, which has read well again for so many coils, though not for long enough.
+pub fn gauge(column: usize, reading: &Reading, well: usize, since: Option<Mark>) -> GaugeReport {
     let of = reading.offset.map(direction);
     let text = match (reading.state, &of) {
         (State::Unknown, _) => "too few coils yet".to_owned(),
@@ -24,6 +23,7 @@ pub fn gauge(column: usize, reading: &Reading, since: Option<Mark>) -> GaugeRepo
         (_, Some(of)) => format!("reads as it did ({of} what its neighbours let expect)"),
         (_, None) => "reads as it did".to_owned(),
     };
+    let text = if well > 0 { format!("{text}; not in the newest {well} coils") } else { text };
     GaugeReport {
         gauge: Gauge::of_column(column),
         state: reading.state,
@@ -74,19 +74,21 @@ pub fn order_mix(report: &mut Report) {
 
 /// What a person must act on, the most urgent first.
 pub(super) fn findings(
-    config: &Config,
     report: &Report,
     whole_sides: [bool; 2],
+    too_many_unlike: bool,
     columns: &[Column],
     looks: &[Look],
 ) -> Vec<Finding> {
     let sides = [Side::Top, Side::Bottom];
-    let mut findings: Vec<Finding> = report
-        .gauges
-        .iter()
-        .filter(|g| g.state != State::Off || !whole_sides[usize::from(g.gauge.side == Side::Bottom)])
-        .filter_map(of_gauge)
-        .collect();
+    let unread = sides.map(|side| unread(report, side));
+    let at = |side: Side| usize::from(side == Side::Bottom);
+    let by_itself = |of: &&GaugeReport| match of.state {
+        State::Off => !whole_sides[at(of.gauge.side)],
+        State::Blind | State::Gaps => unread[at(of.gauge.side)].is_none(),
+        State::Unknown | State::Fine => false,
+    };
+    let mut findings: Vec<Finding> = report.gauges.iter().filter(by_itself).filter_map(of_gauge).collect();
     let drifted = |kind: Kind, side: Option<Side>| -> Vec<usize> {
         let of = |n: &usize| columns[*n].kind == kind && (side.is_none() || columns[*n].side == side);
         (0..columns.len()).filter(of).filter(|n| report.columns[*n].drifted).collect()
@@ -108,6 +110,10 @@ pub(super) fn findings(
         for n in drifted(Kind::Level, Some(side)) {
             findings.push(level(side, &report.columns[n], since(&[n])));
         }
+        if let Some(finding) = &unread[n] {
+            findings.push(finding.clone());
+            continue;
+        }
         let missing = drifted(Kind::GaugeGaps, Some(side));
         findings.extend(missing.iter().filter_map(|n| gaps(report, columns[*n].gauge?, since(&[*n]))));
     }
@@ -115,11 +121,8 @@ pub(super) fn findings(
     for n in drifted(Kind::Prediction, None).into_iter().take(1) {
         findings.push(prediction(&report.columns[n], since(&[n])));
     }
-    if let (Some(window), true) = (report.unlike.window, report.window.n >= config.min_window) {
-        let before = report.unlike.reference.unwrap_or(0.0);
-        if window >= config.unlike_share && window >= 2.0 * before {
-            findings.push(unlike(window, before));
-        }
+    if let (Some(window), true) = (report.unlike.window, too_many_unlike) {
+        findings.push(unlike(window, report.unlike.reference.unwrap_or(0.0)));
     }
     findings.sort_by_key(|finding| finding.code);
     findings
@@ -137,13 +140,40 @@ fn of_gauge(of: &GaugeReport) -> Option<Finding> {
         State::Gaps => (Code::GaugeGaps, "check the gauge and its connection"),
         State::Unknown | State::Fine => return None,
     };
-    let (percent, since) = (of.offset_percent.filter(|_| of.state == State::Off), of.since.clone());
+    let percent = match of.state {
+        State::Off => of.offset_percent,
+        State::Gaps => of.gap_share.map(|share| 100.0 * share),
+        _ => None,
+    };
+    let since = of.since.clone();
     Some(Finding {
         gauge: Some(of.gauge),
         side: Some(of.gauge.side),
         percent,
         ..finding(code, &of.gauge.to_string(), since, format!("gauge {} {}", of.gauge, of.text), to_do)
     })
+}
+
+/// Of a side of which so many gauges read nothing, or not all, that it is no gauge's fault.
+fn unread(report: &Report, side: Side) -> Option<Finding> {
+    let of: Vec<&GaugeReport> = report
+        .gauges
+        .iter()
+        .filter(|g| g.gauge.side == side && matches!(g.state, State::Blind | State::Gaps))
+        .collect();
+    let blind = of.iter().filter(|g| g.state == State::Blind).count();
+    let (code, what) = match blind {
+        _ if of.len() <= MOST_OFF => return None,
+        0 => (Code::GaugeGaps, "miss parts of the strip"),
+        n if n == of.len() => (Code::GaugeBlind, "read nothing"),
+        _ => (Code::GaugeBlind, "read nothing or miss parts of the strip"),
+    };
+    let since = of.iter().find_map(|g| g.since.clone());
+    let text = format!("{} gauges of the {} side {what}{}", of.len(), name(side), ago(since.as_ref()));
+    let to_do = "look at what they share: the side's frame, its power, its cooling and its connection; \
+                 until then coils are judged without them";
+    let key = format!("gauges_unread {}", name(side));
+    Some(Finding { side: Some(side), key, ..finding(code, name(side), since, text, to_do) })
 }
 
 fn profile(side: Side, since: Option<Mark>) -> Finding {
@@ -231,7 +261,7 @@ fn unlike(window: f64, before: f64) -> Finding {
         100.0 * before
     );
     let to_do = "label such coils and train anew; look at the gauges first if some are off";
-    finding(Code::Unlike, "all", None, text, to_do)
+    Finding { percent: Some(100.0 * window), ..finding(Code::Unlike, "all", None, text, to_do) }
 }
 
 fn finding(code: Code, of: &str, since: Option<Mark>, text: String, to_do: &str) -> Finding {

@@ -17,6 +17,9 @@ const LESSON: usize = 50;
 /// So many times the coils that say how a gauge reads it must read well to be fine again.
 const WELL: usize = 2;
 
+/// Coils unlike those trained on are no trouble any more below this share of the bound.
+const OVER: f64 = 0.7;
+
 /// A judged coil.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Coil {
@@ -34,9 +37,10 @@ impl Coil {
     }
 }
 
-/// A watch over the coils that one set of models judges on one line.
+/// A watch over the coils of one line. What gauges, strip and orders were is asked of the first coils, whichever models
+/// judged them; how models score, of the first coils that these models judged.
 ///
-/// In memory: reference and window, together 700 coils of 350 to 400 bytes unless configured otherwise, 0.3 MB. A
+/// In memory: both references and the window, together 1,200 coils of 350 to 400 bytes unless configured otherwise, 0.5 MB. A
 /// [`push`](Self::push) takes a tenth of a millisecond, every tenth of them, which looks at all columns, four; a
 /// [`report`](Self::report) five. The same coils give the same report.
 #[derive(Clone, Debug)]
@@ -44,10 +48,14 @@ pub struct Watch {
     config: Config,
     columns: Vec<Column>,
     reference: Vec<Coil>,
-    /// The newest coils, those of the reference included.
+    /// The first coils that these models judged: the reference for their scores.
+    scored: Vec<Coil>,
+    /// The newest coils, those of the references included.
     recent: VecDeque<Coil>,
     /// Coils after the reference.
     after: u64,
+    /// Coils after `scored`.
+    after_scored: u64,
     neighbours: Option<Neighbours>,
     gauges: [Reading; GAUGES],
     gauges_since: [Option<Mark>; GAUGES],
@@ -55,6 +63,8 @@ pub struct Watch {
     well: [usize; GAUGES],
     off: [Option<usize>; GAUGES],
     looks: Vec<Look>,
+    /// Whether too many coils are unlike those trained on.
+    unlike: bool,
 }
 
 /// What the looks at a column came to.
@@ -77,8 +87,11 @@ impl Watch {
             looks: vec![Look::default(); columns.len()],
             columns,
             reference: Vec::new(),
+            scored: Vec::new(),
             recent: VecDeque::new(),
             after: 0,
+            after_scored: 0,
+            unlike: false,
             neighbours: None,
             gauges: [unknown; GAUGES],
             gauges_since: [const { None }; GAUGES],
@@ -94,9 +107,22 @@ impl Watch {
         let mut watch = Self::new(config, models);
         for coil in reference.into_iter().take(watch.config.reference) {
             watch.recall(coil.clone());
+            watch.scored.push(coil.clone());
             watch.refer(coil);
         }
         watch
+    }
+
+    /// Other models judge from here on: their scores are held against their own first coils. Of gauges, strip and orders
+    /// all stays, for they do not depend on models: what was broken does not become what is usual.
+    pub fn judged_by(&mut self, models: &[String]) {
+        self.columns = Columns::names(models);
+        self.scored.clear();
+        self.after_scored = 0;
+        self.unlike = false;
+        let of_models = self.columns.iter().position(|column| column.kind == Kind::Prediction);
+        self.looks.truncate(of_models.unwrap_or(self.columns.len()));
+        self.looks.resize_with(self.columns.len(), Look::default);
     }
 
     /// How many of the newest coils bring the watch up to date after [`Self::resume`].
@@ -115,6 +141,11 @@ impl Watch {
             self.refer(coil.clone());
         } else {
             self.after += 1;
+        }
+        if self.scored.len() < self.config.reference {
+            self.scored.push(coil.clone());
+        } else {
+            self.after_scored += 1;
         }
         self.recall(coil);
         self.read_gauges();
@@ -137,12 +168,12 @@ impl Watch {
             reference: sample(self.reference.iter(), self.config.reference),
             window: sample(window.iter().copied(), self.config.window),
             unlike: Unlike {
-                reference: share_unlike(self.reference.iter()),
-                window: share_unlike(window.iter().copied()),
+                reference: share_unlike(self.scored.iter()),
+                window: share_unlike(self.newest(self.after_scored).into_iter()),
             },
             order_mix: OrderMix { changed: false, unseen: None, text: String::new() },
             gauges: (0..GAUGES)
-                .map(|g| told::gauge(g, &self.gauges[g], self.gauges_since[g].clone()))
+                .map(|g| told::gauge(g, &self.gauges[g], self.well[g], self.gauges_since[g].clone()))
                 .collect(),
             columns: (0..self.columns.len()).map(|n| self.column(n, &window)).collect(),
             findings: Vec::new(),
@@ -156,9 +187,9 @@ impl Watch {
         }
         told::order_mix(&mut report);
         report.findings = told::findings(
-            &self.config,
             &report,
             gauges::whole_sides(&self.gauges),
+            self.unlike,
             &self.columns,
             &self.looks,
         );
@@ -184,22 +215,38 @@ impl Watch {
 
     /// The newest coils after the reference.
     fn window(&self) -> Vec<&Coil> {
-        let n = self.recent.len().min(usize::try_from(self.after).unwrap_or(usize::MAX));
+        self.newest(self.after)
+    }
+
+    /// The newest so many coils, as far as they are kept.
+    fn newest(&self, coils: u64) -> Vec<&Coil> {
+        let n = self.recent.len().min(usize::try_from(coils).unwrap_or(usize::MAX));
         self.recent.iter().skip(self.recent.len() - n).collect()
+    }
+
+    /// What a column is compared with, and what is compared.
+    fn samples<'a>(&'a self, column: &Column, window: &[&'a Coil]) -> (&'a [Coil], Vec<&'a Coil>) {
+        match column.kind {
+            Kind::Prediction => (&self.scored, self.newest(self.after_scored)),
+            _ => (&self.reference, window.to_vec()),
+        }
     }
 
     fn read_gauges(&mut self) {
         let coils = self.recent.iter().map(|coil| &coil.columns);
         let now = gauges::read(&self.config, self.neighbours.as_ref(), coils, &self.off);
         for (g, mut reading) in now.into_iter().enumerate() {
-            // What was off is fine once it has read well for a while: nobody wants to hear of it to and fro.
-            let well = self.off[g].is_some() && reading.state == gauges::State::Fine;
+            // What was amiss is fine once it has read well for a while: nobody wants to hear of it to and fro.
+            let before = self.gauges[g].state;
+            let well = before.amiss() > reading.state.amiss();
             self.well[g] = if well { self.well[g] + 1 } else { 0 };
             if well && self.well[g] < WELL * self.config.gauge_coils {
-                (reading.state, reading.coils) = (gauges::State::Off, self.off[g].map(|n| n + 1));
+                (reading.state, reading.coils) = (before, self.gauges[g].coils.map(|n| n + 1));
+            } else {
+                self.well[g] = 0;
             }
             self.off[g] = reading.coils.filter(|_| reading.state == gauges::State::Off);
-            if reading.state != self.gauges[g].state {
+            if reading.state != before {
                 let oldest = reading.coils.map(|n| self.recent.len().saturating_sub(n));
                 self.gauges_since[g] = oldest.and_then(|at| self.recent.get(at)).map(Coil::mark);
             }
@@ -223,10 +270,11 @@ impl Watch {
                 self.looks[n].compared = compared[n].map(|c| (c, p));
             }
         }
+        self.look_for_unlike();
         for look in &mut self.looks {
-            let other = look
-                .compared
-                .is_some_and(|(c, p)| p <= self.config.alpha && c.effect >= self.config.min_effect);
+            // Too few coils of a like order say nothing, for or against.
+            let Some((c, p)) = look.compared else { continue };
+            let other = p <= self.config.alpha && c.effect >= self.config.min_effect;
             look.in_a_row = if other { look.in_a_row + 1 } else { 0 };
             match look.in_a_row {
                 0 => look.since = None,
@@ -236,12 +284,24 @@ impl Watch {
         }
     }
 
+    /// Whether coils are unlike those trained on; it is over well below where it began.
+    fn look_for_unlike(&mut self) {
+        let window = self.newest(self.after_scored);
+        let (before, n) = (share_unlike(self.scored.iter()).unwrap_or(0.0), window.len());
+        let Some(share) = share_unlike(window.into_iter()).filter(|_| n >= self.config.min_window) else {
+            return;
+        };
+        let bound = self.config.unlike_share.max(2.0 * before);
+        self.unlike = share >= if self.unlike { OVER * bound } else { bound };
+    }
+
     fn compare(&self, column: &Column, window: &[&Coil]) -> Option<Compared> {
+        let (reference, window) = self.samples(column, window);
         let (min_reference, min) = (self.config.min_reference, self.config.min_window);
         let values = |coils: &mut dyn Iterator<Item = &Coil>| -> Vec<Value> {
             coils.map(|c| (c.columns.get(column), c.columns.stratum())).collect()
         };
-        let (a, b) = (values(&mut self.reference.iter()), values(&mut window.iter().copied()));
+        let (a, b) = (values(&mut reference.iter()), values(&mut window.iter().copied()));
         if a.iter().filter(|(v, _)| v.is_finite()).count() < min_reference {
             return None;
         }
@@ -255,7 +315,8 @@ impl Watch {
 
     fn column(&self, n: usize, window: &[&Coil]) -> ColumnReport {
         let (column, look) = (&self.columns[n], &self.looks[n]);
-        let a = distance::clean(self.reference.iter().map(|c| c.columns.get(column)));
+        let (reference, window) = self.samples(column, window);
+        let a = distance::clean(reference.iter().map(|c| c.columns.get(column)));
         let b = distance::clean(window.iter().map(|c| c.columns.get(column)));
         let enough = a.len() >= self.config.min_reference && b.len() >= self.config.min_window;
         let median = |values: &[f64]| (!values.is_empty()).then(|| middle(values.to_vec()));

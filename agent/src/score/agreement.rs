@@ -1,7 +1,9 @@
-//! How far inspectors agree with each other, with themselves, and with the models, on coils that they judged blind:
-//! where people disagree a model cannot agree.
+//! How far inspectors agree with each other, with themselves, and with the models, on coils that they judged blind.
+//! Where two people differ a model can be right for one of them only: it agrees with them on at most (1 + a) / 2 of the
+//! coils in the mean, where a is the share on which they agree. It may well agree with each of them more often than they
+//! with each other: two who are each right nine times in ten, by themselves, say the same of 82 %, and a model that is
+//! always right agrees with each on 90 %.
 
-use super::interval::Estimate;
 use super::kappa::{self, Agreed};
 use coilsight_models::message::inbound::Label;
 use serde::Serialize;
@@ -44,8 +46,23 @@ pub struct Agreement {
     pub within: Vec<Pair>,
     /// Each inspector's first answers with the ensemble and each model.
     pub models: Vec<Pair>,
+    /// What it comes to, for programs that say it in another language.
+    pub summary: Summary,
     /// What it comes to, for people.
     pub text: String,
+}
+
+/// Mean shares of coils of which two said the same; `None` where no two have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Two inspectors.
+    pub between: Option<f64>,
+    /// On how many a model can agree with two inspectors at most, in the mean.
+    pub at_most: Option<f64>,
+    /// An inspector who is asked again.
+    pub within: Option<f64>,
+    /// An inspector and the ensemble.
+    pub ensemble: Option<f64>,
 }
 
 /// Two who labelled the same coils.
@@ -113,13 +130,15 @@ pub fn agreement(answers: &[Answer], said: &[JudgeSaid]) -> Option<Agreement> {
     };
     let models: Vec<Pair> = by_judge.into_iter().flat_map(with).collect();
     let among = among(&names, &first);
-    let text = summary(&between, &within, &models);
+    let summary = Summary::of(&between, &within, &models);
+    let text = summary.text();
     Some(Agreement {
         inspectors: inspectors.into_iter().map(String::from).collect(),
         between,
         among,
         within,
         models,
+        summary,
         text,
     })
 }
@@ -181,22 +200,41 @@ fn grade(kappa: f64) -> &'static str {
     }
 }
 
-fn summary(between: &[Pair], within: &[Pair], models: &[Pair]) -> String {
-    let mean = |pairs: &[Pair]| {
-        let shares = pairs.iter().filter_map(|pair| pair.agreed.observed).map(|Estimate { value, .. }| value);
-        let shares: Vec<f64> = shares.collect();
-        (!shares.is_empty()).then(|| 100.0 * shares.iter().sum::<f64>() / shares.len() as f64)
-    };
-    let ensemble: Vec<Pair> = models.iter().filter(|pair| pair.b == "ensemble").cloned().collect();
-    let mut parts = Vec::new();
-    if let Some(share) = mean(between) {
-        parts.push(format!("Two inspectors say the same of {share:.0} % of coils: nobody can expect a model to agree with them more."));
+impl Summary {
+    fn of(between: &[Pair], within: &[Pair], models: &[Pair]) -> Self {
+        fn mean<'a>(pairs: impl Iterator<Item = &'a Pair>) -> Option<f64> {
+            let shares: Vec<f64> = pairs.filter_map(|pair| Some(pair.agreed.observed?.value)).collect();
+            (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64)
+        }
+        let between = mean(between.iter());
+        Self {
+            between,
+            at_most: between.map(|share| f64::midpoint(1.0, share)),
+            within: mean(within.iter()),
+            ensemble: mean(models.iter().filter(|pair| pair.b == "ensemble")),
+        }
     }
-    if let Some(share) = mean(within) {
-        parts.push(format!("Asked again, an inspector says the same of {share:.0} %."));
+
+    fn text(&self) -> String {
+        let mut parts = Vec::new();
+        if let Some((share, most)) = self.between.zip(self.at_most) {
+            parts.push(format!(
+                "Of these coils, of which some were chosen because they are doubtful, two inspectors say the same of {:.0} %; where \
+                 they differ a model can be right for one of them only: it agrees with the two on at most {:.0} %.",
+                100.0 * share,
+                100.0 * most
+            ));
+        }
+        if let Some(share) = self.within {
+            parts.push(format!("Asked again, an inspector says the same of {:.0} %.", 100.0 * share));
+        }
+        if let Some(share) = self.ensemble {
+            parts.push(format!("The ensemble says the same as an inspector of {:.0} %.", 100.0 * share));
+        }
+        if parts.is_empty() {
+            "Nobody else has labelled the same coils yet.".to_owned()
+        } else {
+            parts.join(" ")
+        }
     }
-    if let Some(share) = mean(&ensemble) {
-        parts.push(format!("The ensemble says the same as an inspector of {share:.0} %."));
-    }
-    if parts.is_empty() { "Nobody else has labelled the same coils yet.".to_owned() } else { parts.join(" ") }
 }

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Every firing is kept for ever: without days between, so many coils must lie between two of a rule.
+const FEWEST: u32 = 20;
+
 /// When the models are said to do too badly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -20,7 +23,8 @@ pub struct Config {
 pub struct Paper {
     /// Whether it is in force.
     pub on: bool,
-    /// It needs more labelled coils than this.
+    /// It needs more labelled coils than this. With `weighted`, unless more drawn coils than this are labelled, all that
+    /// passed count as judged right: one drawn coil would stand for fifty.
     pub more_than: u32,
     /// It fires when the score is under this.
     pub under: f64,
@@ -41,9 +45,12 @@ pub struct Sequential {
     /// Good models pass at least this share of OK coils.
     pub specificity: f64,
     /// With at most this probability anything of a set whose judges are all good is ever reported, however long it is
-    /// watched; if whatever came before, no NOK coil is missed with more than the stated probability. Campaigns in which all coils are
-    /// missed together break that: see `docs/measurements.md`.
+    /// watched. Good is a judge that, whatever came in earlier runs, misses no NOK coil and stops no OK coil of a run
+    /// with more than the stated probability; coils of one run may be misjudged together.
     pub false_alarms: f64,
+    /// Neighbouring coils of one order (class, weight and width) are a run, at most so many of them. Campaigns that are
+    /// longer, and misjudged as a whole, are so many runs, which the stated probability does not cover.
+    pub run: u32,
 }
 
 /// Silence after a firing: until both are over.
@@ -64,7 +71,7 @@ impl Default for Paper {
 
 impl Default for Sequential {
     fn default() -> Self {
-        Self { on: true, recall: 0.8, specificity: 0.8, false_alarms: 0.05 }
+        Self { on: true, recall: 0.8, specificity: 0.8, false_alarms: 0.05, run: 20 }
     }
 }
 
@@ -98,6 +105,14 @@ impl Config {
             (inside(self.sequential.recall), bad("score.sequential.recall", between)),
             (inside(self.sequential.specificity), bad("score.sequential.specificity", between)),
             (inside(self.sequential.false_alarms), bad("score.sequential.false_alarms", between)),
+            (
+                (1..=1000).contains(&self.sequential.run),
+                bad("score.sequential.run", "must lie between 1 and 1000"),
+            ),
+            (
+                self.cool_down.days > 0 || self.cool_down.coils >= FEWEST,
+                bad("score.cool_down.coils", "must be at least 20 where score.cool_down.days is 0"),
+            ),
             (self.cool_down.coils <= 1_000_000, bad("score.cool_down.coils", "must be at most 1000000")),
             (self.cool_down.days <= 3660, bad("score.cool_down.days", "must be at most 3660")),
         ] {
@@ -143,6 +158,9 @@ mod tests {
             (r#"{"sequential": {"recall": 1}}"#, "score.sequential.recall"),
             (r#"{"sequential": {"specificity": 0}}"#, "score.sequential.specificity"),
             (r#"{"sequential": {"false_alarms": 0}}"#, "score.sequential.false_alarms"),
+            (r#"{"sequential": {"run": 0}}"#, "score.sequential.run"),
+            (r#"{"cool_down": {"coils": 0, "days": 0}}"#, "score.cool_down.coils"),
+            (r#"{"cool_down": {"coils": 19, "days": 0}}"#, "score.cool_down.coils"),
             (r#"{"cool_down": {"coils": 2000000}}"#, "score.cool_down.coils"),
             (r#"{"cool_down": {"days": 9999}}"#, "score.cool_down.days"),
         ] {

@@ -42,7 +42,7 @@ pub(super) struct Group {
 #[derive(Clone, Debug)]
 pub struct Estimated {
     pub(super) groups: Vec<Group>,
-    /// Coils that the estimate leaves out: REVIEW coils that nobody has labelled yet.
+    /// Coils that the estimate leaves out: NOK or REVIEW coils of which nobody has labelled one yet.
     pub left_out: u64,
 }
 

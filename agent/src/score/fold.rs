@@ -10,15 +10,15 @@
 //! - **false alarms**: of the OK coils, the share of which it says NOK. Every coil of which it says OK, and that nobody
 //!   called NOK, counts as an OK coil that it passed.
 //!
-//! Both count in the judge's favour what is not known, so no missing label raises an alarm ([`super::evidence`]).
+//! Both count in the judge's favour what is not known, so no missing label raises an alarm ([`super::evidence`]). A bet
+//! is on a run: neighbouring coils of one order, at most [`super::Sequential::run`] of them.
 
-use super::config::Config;
+use super::config::{Config, Paper};
 use super::confusion::Confusion;
 use super::estimated::Estimated;
 use super::evidence::Evidence;
 use super::judged::Judged;
-use super::strata::{Said, Strata};
-use coilsight_models::verdict::Verdict;
+use super::strata::{Missing, Said, Strata};
 
 /// The judge of whose course it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,21 +36,45 @@ pub struct Fold {
     strata: Strata,
     misses: Evidence,
     false_alarms: Evidence,
+    /// The last coil, and how many of its run were taken.
+    run: Option<(Judged, u32)>,
+    longest: u32,
     /// Errors that are known, and coils called NOK that are: misses, found, false alarms.
     pub(super) known: Known,
 }
 
 /// Coils with a label that the sequential test uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Known {
     /// NOK coils of which it said OK.
     pub missed: u64,
+    /// NOK coils of which it said OK for which these stand: one drawn with share p for 1/p.
+    pub stand_for: f64,
     /// NOK coils of which it said NOK.
     pub found: u64,
     /// OK coils of which it said NOK.
     pub false_alarms: u64,
     /// Coils of which it said OK and that nobody called NOK.
     pub passed: u64,
+}
+
+/// The share of coils that a judge judges right, as the paper's rule sees it: of all coils, as those that nobody chose
+/// stand for them, or of the labelled ones as they are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// Labelled coils that count.
+    pub labelled: u64,
+    /// The share.
+    pub score: f64,
+    /// The share is no higher than that: too few drawn coils are labelled, so all that passed count as judged right.
+    pub at_most: bool,
+}
+
+impl Score {
+    /// Whether it meets the paper's rule.
+    pub fn meets(&self, paper: &Paper) -> bool {
+        self.labelled > u64::from(paper.more_than) && self.score < paper.under
+    }
 }
 
 impl Fold {
@@ -61,6 +85,8 @@ impl Fold {
             strata: Strata::default(),
             misses: Evidence::new(1.0 - config.sequential.recall),
             false_alarms: Evidence::new(1.0 - config.sequential.specificity),
+            run: None,
+            longest: config.sequential.run,
             known: Known::default(),
         }
     }
@@ -73,34 +99,50 @@ impl Fold {
             Course::Model(model) => coil.vote_nok(model),
         };
         let Some(nok) = nok else { return };
+        self.begin_or_go_on(coil);
         self.strata.take(coil, if nok { Said::Nok } else { Said::Ok });
         match (nok, coil.label_nok()) {
             (true, Some(false)) => {
                 self.known.false_alarms += 1;
-                self.misses.silent();
                 self.false_alarms.error(1.0);
             }
             (true, is) => {
                 self.known.found += u64::from(is == Some(true));
                 self.misses.right();
-                self.false_alarms.silent();
+                if is.is_none() {
+                    self.false_alarms.unknown();
+                }
             }
             (false, Some(true)) => {
                 self.known.missed += 1;
-                match coil.drawn() {
-                    Some(share) => self.misses.error(1.0 / share),
-                    // Chosen by people: they would have to stand for those that nobody looked at.
-                    None if coil.verdict() == Verdict::Ok => self.misses.silent(),
-                    None => self.misses.error(1.0),
-                }
-                self.false_alarms.silent();
+                let stands_for = coil.drawn().map_or(1.0, f64::recip);
+                self.known.stand_for += stands_for;
+                // Chosen by people: they would have to stand for those that nobody looked at.
+                if coil.volunteered() { self.misses.volunteered() } else { self.misses.error(stands_for) }
             }
-            (false, _) => {
+            (false, is) => {
                 self.known.passed += 1;
-                self.misses.silent();
                 self.false_alarms.right();
+                if is.is_none() {
+                    self.misses.unknown();
+                }
             }
         }
+    }
+
+    /// Ends the run before this coil where it belongs to another, or the run is as long as one may be.
+    fn begin_or_go_on(&mut self, coil: &Judged) {
+        let coils = match &self.run {
+            Some((last, coils)) if last.is_ordered_like(coil) && *coils < self.longest => coils + 1,
+            last => {
+                if last.is_some() {
+                    self.misses.end_run();
+                    self.false_alarms.end_run();
+                }
+                1
+            }
+        };
+        self.run = Some((coil.clone(), coils));
     }
 
     /// The evidence that it misses too many NOK coils.
@@ -113,21 +155,28 @@ impl Fold {
         self.false_alarms.value()
     }
 
-    /// Labelled coils that count, and the score on them: of all coils, as those that nobody chose stand for them, or
-    /// of the labelled ones as they are. `None` where labels do not say.
-    pub fn score(&self, weighted: bool) -> Option<(u64, f64)> {
-        if !weighted {
-            return Some((self.strata.labelled(), self.strata.counted().accuracy()?));
+    /// The score as the paper's rule sees it; `None` where labels do not say.
+    pub fn score(&self, paper: &Paper) -> Option<Score> {
+        if !paper.weighted {
+            let (labelled, score) = (self.strata.labelled(), self.strata.counted().accuracy()?);
+            return Some(Score { labelled, score, at_most: false });
         }
         let labelled = self.strata.labelled() - self.strata.volunteered().total() as u64;
-        Some((labelled, self.strata.estimate().ok().as_ref().map(Estimated::confusion)?.accuracy()?))
+        let accuracy =
+            |of: Result<Estimated, Missing>| of.ok().as_ref().map(Estimated::confusion)?.accuracy();
+        if self.strata.drawn() > u64::from(paper.more_than) {
+            return Some(Score { labelled, score: accuracy(self.strata.estimate())?, at_most: false });
+        }
+        // So few drawn coils say little of the many that they would stand for.
+        let (judged, passed) = (self.strata.coils(), self.strata.passed());
+        let others = if judged > passed { accuracy(self.strata.looked_at().estimate())? } else { 1.0 };
+        let right = passed as f64 + (judged - passed) as f64 * others;
+        Some(Score { labelled, score: right / judged as f64, at_most: passed > 0 })
     }
 
-    /// Whether the paper's rule is met.
-    pub fn paper(&self, config: &Config) -> Option<(u64, f64)> {
-        let met =
-            |(n, score): &(u64, f64)| *n > u64::from(config.paper.more_than) && *score < config.paper.under;
-        self.score(config.paper.weighted).filter(met)
+    /// The score, if the paper's rule is met.
+    pub fn paper(&self, paper: &Paper) -> Option<Score> {
+        self.score(paper).filter(|score| score.meets(paper))
     }
 
     /// Labelled coils, each counting once.

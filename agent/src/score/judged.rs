@@ -45,6 +45,8 @@ pub struct Facts<'a> {
     pub at: Option<Timestamp>,
     /// The tolerance class, if it is known.
     pub class: Option<ToleranceClass>,
+    /// What else was ordered: weight, g/m2 a side, and width, mm; if they are known.
+    pub order: Option<(f64, f64)>,
     /// What went out.
     pub verdict: Verdict,
     /// OK or NOK by the ensemble's threshold alone; `None` without a score.
@@ -68,6 +70,8 @@ pub struct Judged {
     panel: Arc<Panel>,
     /// 0: not drawn.
     share: f32,
+    /// Weight and width, to a tenth of a g/m2 and to 1 mm; 0 where they are not known.
+    order: [u16; 2],
     voted: u16,
     nok: u16,
     verdict: Verdict,
@@ -90,6 +94,9 @@ impl Judged {
             at: facts.at.map_or(i64::MIN, Timestamp::as_second),
             panel: Arc::clone(facts.panel),
             share,
+            order: facts
+                .order
+                .map_or([0; 2], |(weight, width)| [(10.0 * weight).round() as u16, width.round() as u16]),
             voted,
             nok,
             verdict: facts.verdict,
@@ -101,6 +108,12 @@ impl Judged {
             label: facts.label,
             class: facts.class,
         }
+    }
+
+    /// The same coil, ordered otherwise.
+    #[cfg(test)]
+    pub(super) fn with_order(self, nominal_g_m2: f64, width_mm: f64) -> Self {
+        Self { order: [(10.0 * nominal_g_m2) as u16, width_mm as u16], ..self }
     }
 
     /// Its place among all decisions.
@@ -121,6 +134,11 @@ impl Judged {
     /// The tolerance class.
     pub fn class(&self) -> Option<ToleranceClass> {
         self.class
+    }
+
+    /// Whether this coil and another are of one order, as far as is known: of one class, weight and width.
+    pub fn is_ordered_like(&self, other: &Self) -> bool {
+        self.class == other.class && self.order == other.order
     }
 
     /// Whether the inspectors' word that stands is NOK; `None` if no word stands.
@@ -175,6 +193,7 @@ mod tests {
             place: 7,
             at: Some("2026-11-22T10:00:00.7Z".parse().unwrap()),
             class: Some(ToleranceClass::B),
+            order: Some((60.0, 1250.0)),
             verdict: Verdict::Ok,
             by_score: Some(Verdict::Ok),
             drawn: Some(0.5),
@@ -191,6 +210,9 @@ mod tests {
             (Some(0.5), Some(true), false)
         );
         assert_eq!(judged.at(), Some("2026-11-22T10:00:00Z".parse().unwrap()));
+        let like = |order| judged.is_ordered_like(&Judged::new(&Facts { order, ..facts.clone() }));
+        assert!(like(Some((60.04, 1250.0))) && !like(Some((60.1, 1250.0))) && !like(Some((60.0, 1200.0))));
+        assert!(!like(None) && !like(Some((f64::NAN, 1e300))));
         for nonsense in [0.0, -1.0, 1.5, f64::NAN, f64::INFINITY] {
             let judged = Judged::new(&Facts { drawn: Some(nonsense), ..facts.clone() });
             assert_eq!((judged.drawn(), judged.volunteered()), (None, true));

@@ -28,6 +28,11 @@ pub struct Scores {
     pub from: Option<Timestamp>,
     /// When the last of them was closed.
     pub to: Option<Timestamp>,
+    /// The fingerprint of the set that judged last: the ensemble's and the line's figures, REVIEW and draws are of the
+    /// coils that it judged. Other sets are other ensembles.
+    pub set: Option<String>,
+    /// Coils in the window that it judged.
+    pub of_set: u64,
     /// The ensemble, the line, and each model of the newest four sets in the window, the set that judged last first.
     pub judges: Vec<Judge>,
     /// How REVIEW ended.
@@ -88,7 +93,7 @@ pub struct Figures {
     pub volunteered: Confusion,
     /// All coils, as the labelled ones stand for them.
     pub weighted: Option<Confusion>,
-    /// Coils that `weighted` leaves out: REVIEW coils that nobody has labelled yet.
+    /// Coils that `weighted` leaves out: NOK or REVIEW coils of which nobody has labelled one yet.
     pub left_out: u64,
     /// The paper's `mperformance`: of the coils with feedback, the share that it judged right; each counts once
     /// (Wilson's interval).
@@ -143,17 +148,21 @@ pub fn scores(judged: &[Judged], window: Window, now: Timestamp) -> Scores {
     let mut whole = [(Who::Ensemble, Strata::default()), (Who::Line, Strata::default())];
     let mut models: Vec<Models> = Vec::new();
     let (mut reviews, mut drawn) = (Reviews::default(), Drawn::default());
-    let (mut coils, mut from, mut to) = (0, None, None);
+    let (mut coils, mut of_set, mut from, mut to) = (0, 0, None, None);
+    let set = newest_set(inside.clone());
     for coil in inside {
         coils += 1;
         from = from.or(coil.at());
         to = coil.at().or(to);
-        reviews.take(coil);
-        drawn.take(coil);
-        if let Some(nok) = coil.ensemble_nok() {
-            whole[0].1.take(coil, said(nok));
+        if set == Some(&*coil.panel().set) {
+            of_set += 1;
+            reviews.take(coil);
+            drawn.take(coil);
+            if let Some(nok) = coil.ensemble_nok() {
+                whole[0].1.take(coil, said(nok));
+            }
+            whole[1].1.take(coil, by_line(coil));
         }
-        whole[1].1.take(coil, by_line(coil));
         let at = models.iter().rposition(|of| of.panel == *coil.panel()).unwrap_or_else(|| {
             models.push(Models::of(coil.panel()));
             models.len() - 1
@@ -173,13 +182,21 @@ pub fn scores(judged: &[Judged], window: Window, now: Timestamp) -> Scores {
             Judge::of(Who::Model { model: model.to_string(), set: panel.set.to_string() }, strata)
         }));
     }
-    Scores { window, coils, from, to, judges, reviews, drawn }
+    let set = set.map(ToString::to_string);
+    Scores { window, coils, from, to, set, of_set, judges, reviews, drawn }
+}
+
+/// The set that judged last.
+fn newest_set<'a>(coils: impl Iterator<Item = &'a Judged>) -> Option<&'a str> {
+    coils.last().map(|coil| &*coil.panel().set)
 }
 
 /// The ensemble's figures alone, without classes: what [`scores`] has as the first judge's `overall`.
 pub fn ensemble(judged: &[Judged], window: Window, now: Timestamp) -> Figures {
     let mut strata = Strata::default();
-    for coil in window.of(judged, now) {
+    let inside = window.of(judged, now);
+    let set = newest_set(inside.clone());
+    for coil in inside.filter(|coil| set == Some(&*coil.panel().set)) {
         if let Some(nok) = coil.ensemble_nok() {
             strata.take(coil, said(nok));
         }

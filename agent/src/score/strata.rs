@@ -20,7 +20,7 @@ use coilsight_models::verdict::Verdict;
 
 /// A class with fewer labelled coils is merged with others.
 pub const ENOUGH: u64 = 10;
-/// Up to this share of coils, REVIEW coils may be left out of the estimate when nobody has labelled one yet.
+/// Up to this share of coils, those that went to REVIEW or NOK may be left out of the estimate when nobody has labelled one yet.
 const LEFT_OUT: f64 = 0.05;
 
 /// What a judge said of a coil.
@@ -155,6 +155,23 @@ impl Strata {
         self.confusion(|cell| cell.volunteered)
     }
 
+    /// OK coils that were drawn, with a label.
+    pub fn drawn(&self) -> u64 {
+        self.cells[Verdict::Ok as usize].iter().flatten().map(|cell| cell.labelled).sum()
+    }
+
+    /// Coils that went out as OK.
+    pub fn passed(&self) -> u64 {
+        self.cells[Verdict::Ok as usize].iter().flatten().map(|cell| cell.coils).sum()
+    }
+
+    /// Those alone that somebody is to look at: that went to NOK or REVIEW.
+    pub fn looked_at(&self) -> Self {
+        let mut out = self.clone();
+        out.cells[Verdict::Ok as usize] = Default::default();
+        out
+    }
+
     fn confusion(&self, of: impl Fn(&Cell) -> [u64; 2]) -> Confusion {
         let mut confusion = Confusion::default();
         for (said, cell) in self.flat() {
@@ -186,10 +203,11 @@ impl Strata {
                 continue;
             }
             if whole.labelled == 0 {
-                if verdict != Verdict::Review || whole.coils as f64 > LEFT_OUT * all as f64 {
+                let left_out = estimated.left_out + whole.coils;
+                if verdict == Verdict::Ok || left_out as f64 > LEFT_OUT * all as f64 {
                     return Err(Missing::LabelsOf(verdict));
                 }
-                estimated.left_out = whole.coils;
+                estimated.left_out = left_out;
                 continue;
             }
             for (said, by_class) in Said::ALL.into_iter().zip(by_said) {

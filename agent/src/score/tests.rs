@@ -16,7 +16,7 @@ fn panel() -> Arc<Panel> {
     Panels::default().of("f00", ["a", "b"].into_iter())
 }
 
-/// A coil of class B, closed so many hours after 1970; its models say what the ensemble's score does.
+/// A coil of class B and an order of its own, closed so many hours after 1970; its models say what the ensemble's score does.
 fn coil(
     place: u64,
     verdict: Verdict,
@@ -29,6 +29,7 @@ fn coil(
         place,
         at: jiff::Timestamp::from_second(3600 * place as i64).ok(),
         class: Some(ToleranceClass::B),
+        order: Some((60.0, (place % 3000) as f64)),
         verdict,
         by_score,
         drawn,

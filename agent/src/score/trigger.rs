@@ -1,7 +1,7 @@
 //! When to say that models should be trained again.
 
 use super::config::Config;
-use super::fold::{Course, Fold};
+use super::fold::{Course, Fold, Known, Score};
 use super::judged::Judged;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,9 @@ pub enum Rule {
         labelled: u64,
         /// Whether labelled coils stand for all.
         weighted: bool,
+        /// Whether all coils that passed count as judged right, for want of labelled ones among those drawn.
+        #[serde(default)]
+        at_most: bool,
     },
     /// The sequential test of misses.
     Misses {
@@ -53,6 +56,9 @@ pub enum Rule {
         recall: f64,
         /// NOK coils that it missed, as far as is known.
         missed: u64,
+        /// For how many these stand: a coil that was drawn from the OK ones stands for others that nobody looked at.
+        #[serde(default)]
+        stand_for: f64,
         /// NOK coils that it found, as far as is known.
         found: u64,
     },
@@ -71,6 +77,15 @@ pub enum Rule {
     },
 }
 
+/// What a rule says as long as it holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// As though it fired now.
+    pub trigger: Trigger,
+    /// Whether it would. Else there has been evidence enough, and some of it is left.
+    pub met: bool,
+}
+
 /// The rules in force.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Triggers {
@@ -84,7 +99,7 @@ impl Triggers {
     }
 
     /// Which rules fire now, over the coils of the set that judged last; all coils are given in the order in which
-    /// they were judged. `past` are earlier firings (in any order): the same rule is silent about the same judge of
+    /// they were judged. `past` are earlier firings, in their order: the same rule is silent about the same judge of
     /// the same set until its cool-down is over, and then says again what still holds.
     ///
     /// The paper's rule (section 4.6, "Feedback Loop and Real-World Use"): "The Model Re-Training Workflow is
@@ -95,81 +110,125 @@ impl Triggers {
     /// reported with probability at most `false_alarms`, however often this is called. Half of that is the ensemble's,
     /// the rest is shared by its models; of each judge's share half is for misses, half for false alarms (Bonferroni).
     pub fn evaluate(&self, judged: &[Judged], past: &[Trigger], now: Timestamp) -> Vec<Trigger> {
+        self.news(judged, &self.standing(judged, now), past)
+    }
+
+    /// Of what stands, what fires.
+    pub fn news(&self, judged: &[Judged], standing: &[Standing], past: &[Trigger]) -> Vec<Trigger> {
+        let of = standing.iter().filter(|standing| standing.met).map(|standing| &standing.trigger);
+        of.filter(|trigger| !self.is_silent(judged, trigger, past)).cloned().collect()
+    }
+
+    /// What every rule says of every judge of the set that judged last. It says it as long as the coils and their labels
+    /// say so: nothing is left of a word that was taken back. The sequential test, once it had the evidence at some coil,
+    /// stands until there is no more of it than there was at the beginning.
+    pub fn standing(&self, judged: &[Judged], now: Timestamp) -> Vec<Standing> {
         let Some(last) = judged.last() else { return Vec::new() };
         let panel = last.panel();
-        let of_set = || judged.iter().filter(|coil| coil.panel().set == panel.set);
         let models = panel.models.len();
-        let mut fired = Vec::new();
+        let mut standing = Vec::new();
         for course in std::iter::once(Course::Ensemble).chain((0..models).map(Course::Model)) {
             let mut fold = Fold::new(course, &self.config);
-            let mut coils = 0;
+            let (mut coils, mut held) = (0, [false; 2]);
+            let needed = self.needed(course, models);
             // A set whose models have other names or another order is another panel: its votes are not these.
             let same = |coil: &&Judged| course == Course::Ensemble || coil.panel().models == panel.models;
-            for coil in of_set().filter(same) {
+            for coil in of_set(judged).filter(same) {
                 coils += 1;
                 fold.take(coil);
+                for (held, evidence) in held.iter_mut().zip([fold.misses(), fold.false_alarms()]) {
+                    *held = if *held { evidence > 1.0 } else { evidence >= needed };
+                }
             }
             let model = match course {
                 Course::Ensemble => None,
                 Course::Model(model) => Some(panel.models[model].to_string()),
             };
-            for rule in self.met(&fold, course, models) {
-                let earlier = past
-                    .iter()
-                    .filter(|past| past.set == *panel.set && past.model == model && past.rule.is_like(&rule));
-                let silent = earlier.max_by_key(|past| past.at).is_some_and(|past| {
-                    // Places begin anew when only the newest decisions are read back: then the plant's time says which are new.
-                    let anew = last.place() < past.place;
-                    let later = |coil: &&Judged| {
-                        if anew {
-                            coil.at().is_some_and(|at| at > past.at)
-                        } else {
-                            coil.place() > past.place
-                        }
-                    };
-                    let since = of_set().filter(later).count();
-                    let days = SignedDuration::from_hours(24 * i64::from(self.config.cool_down.days));
-                    since < self.config.cool_down.coils as usize || now.duration_since(past.at) < days
-                });
-                if !silent {
-                    fired.push(Trigger {
-                        text: rule.text(model.as_deref()),
-                        to_do: rule.to_do(),
-                        rule,
-                        model: model.clone(),
-                        set: panel.set.to_string(),
-                        at: now,
-                        place: last.place(),
-                        coils,
-                    });
-                }
+            let rules = self.rules(&fold, needed).into_iter().zip([false, held[0], held[1]]);
+            for ((rule, met), _) in rules.filter(|((_, met), held)| *met || *held) {
+                let trigger = Trigger {
+                    text: rule.text(model.as_deref()),
+                    to_do: rule.to_do(),
+                    rule,
+                    model: model.clone(),
+                    set: panel.set.to_string(),
+                    at: now,
+                    place: last.place(),
+                    coils,
+                };
+                standing.push(Standing { trigger, met });
             }
         }
-        fired
+        standing
+    }
+
+    /// Whether the rule fired of late.
+    fn is_silent(&self, judged: &[Judged], trigger: &Trigger, past: &[Trigger]) -> bool {
+        let Some(past) = past.iter().rev().find(|past| past.is_like(trigger)) else { return false };
+        // Places begin anew when only the newest decisions are read back: then the plant's time says which are new.
+        let anew = trigger.place < past.place;
+        // The clock was ahead when it fired: its time says nothing.
+        let ahead = past.at > trigger.at;
+        let later = |coil: &&Judged| {
+            if anew { ahead || coil.at().is_some_and(|at| at > past.at) } else { coil.place() > past.place }
+        };
+        let since = of_set(judged).filter(later).count();
+        let days = SignedDuration::from_hours(24 * i64::from(self.config.cool_down.days));
+        since < self.config.cool_down.coils.max(1) as usize
+            || (!ahead && trigger.at.duration_since(past.at) < days)
     }
 
     /// The rules that a judge's course meets, of a set with so many models.
     pub fn met(&self, fold: &Fold, course: Course, models: usize) -> Vec<Rule> {
-        let Config { paper, sequential, .. } = self.config;
-        let mut met = Vec::new();
-        if let Some((labelled, score)) = fold.paper(&self.config).filter(|_| paper.on) {
-            met.push(Rule::Score { score, under: paper.under, labelled, weighted: paper.weighted });
-        }
+        let rules = self.rules(fold, self.needed(course, models));
+        rules.into_iter().filter(|(_, met)| *met).map(|(rule, _)| rule).collect()
+    }
+
+    /// The evidence that is needed.
+    fn needed(&self, course: Course, models: usize) -> f64 {
         let judges = match course {
             Course::Ensemble => 2.0,
             Course::Model(_) => 2.0 * models as f64,
         };
-        let needed = 2.0 * judges / sequential.false_alarms;
-        if sequential.on && fold.misses() >= needed {
-            let (recall, missed, found) = (sequential.recall, fold.known.missed, fold.known.found);
-            met.push(Rule::Misses { evidence: fold.misses(), needed, recall, missed, found });
-        }
-        if sequential.on && fold.false_alarms() >= needed {
-            let (false_alarms, passed) = (fold.known.false_alarms, fold.known.passed);
-            let (evidence, specificity) = (fold.false_alarms(), sequential.specificity);
-            met.push(Rule::FalseAlarms { evidence, needed, specificity, false_alarms, passed });
-        }
-        met
+        2.0 * judges / self.config.sequential.false_alarms
+    }
+
+    /// Every rule, and whether it is met.
+    fn rules(&self, fold: &Fold, needed: f64) -> [(Rule, bool); 3] {
+        let Config { paper, sequential, .. } = self.config;
+        let score = fold.score(&paper);
+        let low = score.is_some_and(|score| score.meets(&paper));
+        let Score { labelled, score, at_most } =
+            score.unwrap_or(Score { labelled: 0, score: 1.0, at_most: true });
+        let Known { missed, stand_for, found, false_alarms, passed } = fold.known;
+        let (misses, alarms) = (fold.misses(), fold.false_alarms());
+        let (recall, specificity) = (sequential.recall, sequential.specificity);
+        [
+            (
+                Rule::Score { score, under: paper.under, labelled, weighted: paper.weighted, at_most },
+                paper.on && low,
+            ),
+            (
+                Rule::Misses { evidence: misses, needed, recall, missed, stand_for, found },
+                sequential.on && misses >= needed,
+            ),
+            (
+                Rule::FalseAlarms { evidence: alarms, needed, specificity, false_alarms, passed },
+                sequential.on && alarms >= needed,
+            ),
+        ]
+    }
+}
+
+/// Coils of the set that judged last.
+fn of_set(judged: &[Judged]) -> impl Iterator<Item = &Judged> {
+    judged.iter().filter(|coil| judged.last().is_some_and(|last| coil.panel().set == last.panel().set))
+}
+
+impl Trigger {
+    /// Whether both are about the same rule and judge.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.set == other.set && self.model == other.model && self.rule.is_like(&other.rule)
     }
 }
 
@@ -182,10 +241,15 @@ impl Rule {
         let who = model.map_or_else(|| "The ensemble".to_owned(), |model| format!("Model {model}"));
         let percent = |share: f64| format!("{:.0} %", 100.0 * share);
         match self {
-            Self::Score { score, under, labelled, weighted } => {
+            Self::Score { score, under, labelled, weighted, at_most } => {
                 // Never rounded up to the bound.
                 let (score, under) = ((1000.0 * score).floor() / 10.0, percent(under));
-                if weighted {
+                if at_most {
+                    format!(
+                        "{who} judges at most {score:.1} % of coils right, by {labelled} labelled ones and if all that passed were \
+                         OK: under {under}."
+                    )
+                } else if weighted {
                     format!(
                         "{who} judges {score:.1} % of coils right, by {labelled} labelled ones that stand for all: under {under}."
                     )
@@ -193,12 +257,21 @@ impl Rule {
                     format!("{who} judged {score:.1} % of {labelled} labelled coils right: under {under}.")
                 }
             }
-            Self::Misses { evidence, needed, recall, missed, found } => format!(
-                "{who} misses too many NOK coils: it said OK of {missed} that inspectors call NOK, and found {found}. That it \
-                 finds {} of them can no longer be believed (evidence {}, needed {needed:.0}).",
-                percent(recall),
-                times(evidence)
-            ),
+            Self::Misses { evidence, needed, recall, missed, stand_for, found } => {
+                let others = if stand_for >= missed as f64 + 1.0 {
+                    format!(
+                        "; of these, coils drawn at random stand for others that nobody looked at, so some {stand_for:.0} were missed"
+                    )
+                } else {
+                    String::new()
+                };
+                format!(
+                    "{who} misses too many NOK coils: it said OK of {missed} that inspectors call NOK, and found {found}{others}. \
+                     That it finds {} of them can no longer be believed (evidence {}, needed {needed:.0}).",
+                    percent(recall),
+                    times(evidence)
+                )
+            }
             Self::FalseAlarms { evidence, needed, specificity, false_alarms, passed } => format!(
                 "{who} calls too many good coils NOK: {false_alarms} that inspectors call OK, beside {passed} that it passed. That \
                  it passes {} of them can no longer be believed (evidence {}, needed {needed:.0}).",

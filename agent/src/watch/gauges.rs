@@ -2,12 +2,16 @@
 
 use crate::archive::{Archive, Matrix};
 use crate::book::{Book, Coil, Seq, Signature};
+use crate::drift::report::Code;
 use crate::drift::{self, Columns, Config, Report, Seen};
 use coilsight_models::coil::{CoilId, CoilMatrix, Order};
 use coilsight_models::message::notification::Subject;
 use coilsight_models::message::status::Trouble;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+#[cfg(test)]
+mod tests;
 
 /// A coil of the book with its matrix.
 pub(super) struct Looked {
@@ -46,13 +50,27 @@ pub(super) fn look(coil: &Coil, archive: &Archive) -> Option<Looked> {
     })
 }
 
-/// The watch over the set that judges.
+/// So many coils in a row that another set judged are no stragglers: from then on it is the set that judges.
+const SETTLED: usize = 5;
+
+/// The watch over the line, and over the scores of the set that judges.
 #[derive(Debug, Default)]
 pub(super) struct Gauges {
     config: Config,
     of: Option<(Arc<str>, drift::Watch)>,
+    /// Coils in a row that other sets judged.
+    others: usize,
     /// What was told and is not over, by its name: told again in the same words, or it would be news.
-    told: BTreeMap<String, Trouble>,
+    told: BTreeMap<String, Told>,
+}
+
+/// A share that has grown by so many per cent of the whole is told again.
+const SHARE_STEP: f64 = 25.0;
+
+#[derive(Debug)]
+struct Told {
+    trouble: Trouble,
+    percent: Option<f64>,
 }
 
 impl Gauges {
@@ -60,32 +78,35 @@ impl Gauges {
         Self { config, ..Self::default() }
     }
 
-    /// The places whose coils bring the watch up to where it was: the first that the newest set judged, and the
-    /// newest. What lies between them left no trace.
+    /// The places whose coils bring the watch up to where it was.
     pub fn places(&self, book: &Book) -> Vec<Seq> {
-        let Some(newest) = book.coils().next_back() else { return Vec::new() };
-        let of_set: Vec<Seq> = book
-            .coils()
-            .zip(book.span())
-            .filter_map(|(coil, at)| (coil.set == newest.set).then_some(at))
-            .collect();
         let run_up = drift::Watch::new(self.config.clone(), &[]).run_up();
-        let (first, last) = (self.config.reference.min(of_set.len()), of_set.len().saturating_sub(run_up));
-        [&of_set[..first], &of_set[last.max(first)..]].concat()
+        places(book.coils().map(|coil| &coil.set), book.span().start, self.config.reference, run_up)
     }
 
-    /// Takes the next coil; another set's begins anew.
+    /// Takes the next coil. Gauges are gauges whichever set judged it; scores are looked at of one set alone, which is
+    /// another once some coils in a row say so: a coil that was open when the sets changed keeps the one that it had.
     pub fn take(&mut self, looked: Looked) {
-        let same = self.of.as_ref().is_some_and(|(set, _)| *set == looked.set);
+        let Looked { set, models, mut coil, .. } = looked;
         // The models' columns are named by the first coil: it must be one that they judged.
-        if !same && looked.models.is_empty() {
-            return;
-        }
-        if !same {
-            self.of = Some((looked.set, drift::Watch::new(self.config.clone(), &looked.models)));
+        let named = !models.is_empty();
+        match &mut self.of {
+            None if !named => return,
+            None => self.of = Some((set, drift::Watch::new(self.config.clone(), &models))),
+            Some((of, _)) if *of == set => self.others = 0,
+            Some((of, watch)) => {
+                self.others += 1;
+                if self.others >= SETTLED && named {
+                    self.others = 0;
+                    *of = set;
+                    watch.judged_by(&models);
+                } else {
+                    coil.columns = coil.columns.without_scores();
+                }
+            }
         }
         if let Some((_, watch)) = &mut self.of {
-            watch.push(looked.coil);
+            watch.push(coil);
         }
     }
 
@@ -93,18 +114,55 @@ impl Gauges {
         self.of.as_ref().map(|(_, watch)| watch.report())
     }
 
-    /// What a person must act on, by name.
+    /// What a person must act on, by name. What has become much worse is told in new words.
     pub fn troubles(&mut self, report: &Report) -> BTreeMap<String, Trouble> {
         let name = |finding: &drift::Finding| format!("drift {}", finding.key);
         self.told.retain(|key, _| report.findings.iter().any(|finding| name(finding) == *key));
         for finding in &report.findings {
-            let trouble = || Trouble {
-                topic: Subject::Drift,
-                text: finding.text.clone(),
-                to_do: finding.to_do.clone(),
+            let known = self.told.get(&name(finding));
+            let step = match finding.code {
+                Code::GaugeGaps | Code::Unlike => SHARE_STEP,
+                _ => self.config.gauge_percent,
             };
-            self.told.entry(name(finding)).or_insert_with(trouble);
+            if known.is_some_and(|told| !is_worse(told.percent, finding.percent, step)) {
+                continue;
+            }
+            let trouble =
+                Trouble { topic: Subject::Drift, text: finding.text.clone(), to_do: finding.to_do.clone() };
+            self.told.insert(name(finding), Told { trouble, percent: finding.percent });
         }
-        self.told.clone()
+        self.told.iter().map(|(key, told)| (key.clone(), told.trouble.clone())).collect()
     }
+}
+
+/// Of coils by their sets: the first of all, the first that the newest set judged since it came last, and the newest.
+/// What lies between them left no trace.
+fn places<'a>(
+    sets: impl DoubleEndedIterator<Item = &'a Arc<str>> + ExactSizeIterator,
+    start: Seq,
+    reference: usize,
+    run_up: usize,
+) -> Vec<Seq> {
+    let end = start + sets.len() as Seq;
+    let first = start..end.min(start + reference as Seq);
+    let newest = end.saturating_sub(run_up as Seq).max(start)..end;
+    let (mut of_set, mut others, mut judges) = (Vec::new(), 0, None);
+    for (at, set) in (start..end).rev().zip(sets.rev()) {
+        others = if set == *judges.get_or_insert(set) { 0 } else { others + 1 };
+        match others {
+            0 => of_set.push(at),
+            SETTLED => break,
+            _ => (),
+        }
+    }
+    let since = of_set.into_iter().rev().take(reference);
+    let mut places: Vec<Seq> = first.chain(since).chain(newest).collect();
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+/// Whether what was told is no longer about right: it is twice as much, or more by another of what is told at all.
+fn is_worse(told: Option<f64>, now: Option<f64>, step: f64) -> bool {
+    told.zip(now).is_some_and(|(told, now)| now.abs() >= (2.0 * told.abs()).min(told.abs() + step))
 }

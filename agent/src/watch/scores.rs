@@ -2,7 +2,9 @@
 
 use crate::archive::{self, Disk, Ledger};
 use crate::book::{Book, Coil};
-use crate::score::{self, Agreement, Answer, Config, Facts, JudgeSaid, Judged, Panels, Trigger, Triggers};
+use crate::score::{
+    self, Agreement, Answer, Config, Facts, JudgeSaid, Judged, Panels, Rule, Standing, Trigger, Triggers,
+};
 use crate::web::Rejudging;
 use coilsight_models::message::inbound::Label;
 use coilsight_models::message::notification::Subject;
@@ -30,6 +32,10 @@ pub(super) fn judged(book: &Book) -> Vec<Judged> {
                 place,
                 at: coil.closed_at.or(coil.pass),
                 class: coil.class,
+                order: coil
+                    .nominal_g_m2
+                    .zip(coil.width_mm)
+                    .map(|(weight, width)| (weight.into(), width.into())),
                 verdict: coil.verdict,
                 by_score: coil.by_score,
                 drawn: coil.drawn.map(f64::from),
@@ -48,9 +54,14 @@ pub(super) fn agreement(session: &Rejudging, book: &Book) -> Option<Agreement> {
         let of = labels.iter().map(|(item, label)| Answer { item, inspector, round: *round, label: *label });
         answers.extend(of);
     }
-    let coils = || session.decisions.iter().filter_map(|id| Some((id, book.get(book.place(id)?)?)));
+    let coils = || {
+        let at = |id: &'_ String| book.place(id);
+        session.decisions.iter().filter_map(move |id| Some((id, at(id)?, book.get(at(id)?)?)))
+    };
+    // Models of other sets are other models, even of the same name.
+    let newest = coils().max_by_key(|(_, at, _)| *at).map(|(_, _, coil)| &coil.set);
     let mut said: Vec<JudgeSaid<'_>> = Vec::new();
-    for (item, coil) in coils() {
+    for (item, _, coil) in coils().filter(|(_, _, coil)| Some(&coil.set) == newest) {
         let of = |verdict| match verdict {
             Verdict::Ok => Some(Label::Ok),
             Verdict::Nok => Some(Label::Nok),
@@ -73,26 +84,47 @@ pub(super) struct Alarms {
     rules: Triggers,
     ledger: Ledger,
     past: Vec<Trigger>,
+    /// What was told and still stands, by its name: told again in the same words, or it would be news.
+    told: BTreeMap<String, Trouble>,
 }
 
 impl Alarms {
     pub fn open(config: Config, disk: &Arc<dyn Disk>) -> archive::Result<Self> {
         let (ledger, read) = Ledger::open(disk)?;
         let past = read.entries.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
-        Ok(Self { rules: Triggers::new(config), ledger, past })
+        Ok(Self { rules: Triggers::new(config), ledger, past, told: BTreeMap::new() })
     }
 
-    /// Asks the rules; what fires is kept before anybody hears of it. Says whether any did.
-    pub fn ask(&mut self, book: &Book, now: Timestamp) -> archive::Result<bool> {
-        let fired = self.rules.evaluate(&judged(book), &self.past, now);
-        let any = !fired.is_empty();
-        for trigger in fired {
+    /// Asks the rules; what fires is kept before anybody hears of it.
+    pub fn ask(&mut self, book: &Book, now: Timestamp) -> archive::Result<()> {
+        self.ask_of(&judged(book), now)
+    }
+
+    pub(super) fn ask_of(&mut self, judged: &[Judged], now: Timestamp) -> archive::Result<()> {
+        let standing = self.rules.standing(judged, now);
+        for trigger in self.rules.news(judged, &standing, &self.past) {
             // Plain data: writing them to memory has no way to fail.
             self.ledger.append(&serde_json::to_vec(&trigger).expect("a trigger becomes JSON"))?;
             tracing::warn!(model = trigger.model, "{}", trigger.text);
             self.past.push(trigger);
         }
-        Ok(any)
+        self.stand(standing);
+        Ok(())
+    }
+
+    /// What fired is a trouble as long as it stands: a rule that a word brought about is over with the word.
+    fn stand(&mut self, standing: Vec<Standing>) {
+        let mut told = BTreeMap::new();
+        for Standing { trigger, met } in standing {
+            let Some(fired) = self.past.iter().rev().find(|past| past.is_like(&trigger)) else { continue };
+            let key = key(&trigger);
+            let trouble = self.told.remove(&key).unwrap_or_else(|| {
+                let Trigger { text, to_do, .. } = if met { trigger } else { fired.clone() };
+                Trouble { topic: Subject::Score, text, to_do }
+            });
+            told.insert(key, trouble);
+        }
+        self.told = told;
     }
 
     /// All firings, latest first.
@@ -100,17 +132,17 @@ impl Alarms {
         self.past.iter().rev().cloned().collect()
     }
 
-    /// What a person must act on while this set judges: the latest firing of each kind.
-    pub fn troubles(&self, set: &str) -> BTreeMap<String, Trouble> {
-        let of_set = self.past.iter().filter(|trigger| trigger.set == set);
-        of_set
-            .map(|trigger| {
-                let rule = serde_json::to_value(trigger.rule).ok();
-                let rule = rule.as_ref().and_then(|rule| rule["rule"].as_str()).unwrap_or_default();
-                let key = format!("score {} {rule}", trigger.model.as_deref().unwrap_or(ENSEMBLE));
-                let Trigger { text, to_do, .. } = trigger.clone();
-                (key, Trouble { topic: Subject::Score, text, to_do })
-            })
-            .collect()
+    /// What a person must act on.
+    pub fn troubles(&self) -> BTreeMap<String, Trouble> {
+        self.told.clone()
     }
+}
+
+fn key(trigger: &Trigger) -> String {
+    let rule = match trigger.rule {
+        Rule::Score { .. } => "score",
+        Rule::Misses { .. } => "misses",
+        Rule::FalseAlarms { .. } => "false_alarms",
+    };
+    format!("score {} {rule}", trigger.model.as_deref().unwrap_or(ENSEMBLE))
 }

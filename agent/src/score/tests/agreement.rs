@@ -1,6 +1,6 @@
 //! Agreement on small sessions.
 
-use crate::score::{Answer, JudgeSaid, agreement};
+use crate::score::{Agreement, Answer, JudgeSaid, agreement};
 use coilsight_models::message::inbound::Label;
 
 const ITEMS: [&str; 6] = ["i0", "i1", "i2", "i3", "i4", "i5"];
@@ -45,7 +45,19 @@ fn everybody_with_everybody_and_with_the_models() {
         "{}",
         agreement.between[0].text
     );
-    assert!(agreement.text.contains("Two inspectors say the same of 74 % of coils"), "{}", agreement.text);
+    assert!(agreement.text.contains("two inspectors say the same of 74 %"), "{}", agreement.text);
+    assert!(agreement.text.contains("agrees with the two on at most 87 %"), "{}", agreement.text);
+}
+
+/// What is told of a model's limits holds for one that is always right.
+#[test]
+fn a_model_may_agree_with_people_more_than_they_with_each_other() {
+    let pair = [answers("ann", 1, "nnnooo"), answers("bob", 1, "onnoon")].concat();
+    let Agreement { summary, .. } = agreement(&pair, &said("ensemble", "nnnoon")).unwrap();
+    assert_eq!((summary.between, summary.within), (Some(4.0 / 6.0), None));
+    let (most, ensemble) = (summary.at_most.unwrap(), summary.ensemble.unwrap());
+    assert!((most - 5.0 / 6.0).abs() < 1e-12 && (ensemble - most).abs() < 1e-12);
+    assert!(ensemble > summary.between.unwrap());
 }
 
 #[test]

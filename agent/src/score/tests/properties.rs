@@ -29,6 +29,7 @@ fn judged(place: usize, (v, by_score, class, drawn, label, votes): Any, panel: &
         place: place as u64,
         at: Timestamp::from_second(place as i64 * 3600).ok(),
         class: ToleranceClass::ALL.get(usize::from(class)).copied(),
+        order: None,
         verdict: verdict(v).unwrap_or(Verdict::Review),
         by_score: verdict(by_score),
         drawn,
@@ -110,7 +111,7 @@ fn nothing_labelled_is_nothing_known() {
             .all(|f| f.accuracy.is_none() && f.score.is_none() && f.mcc.is_none() && f.note.is_some())
     );
     let nobody = all(&[]);
-    assert_eq!((nobody.coils, nobody.from, nobody.judges.len()), (0, None, 2));
+    assert_eq!((nobody.coils, nobody.from, nobody.set, nobody.judges.len()), (0, None, None, 2));
 }
 
 #[test]
@@ -118,13 +119,13 @@ fn a_superseded_word_changes_the_scores_and_a_withdrawn_one_leaves_them_as_befor
     let panel = panel();
     let with = |label| {
         let mut coils: Vec<_> =
-            (0..40).map(|i| coil(i, Verdict::Ok, Some(0.5), Some(Label::Ok), &panel)).collect();
-        coils.push(coil(40, Verdict::Nok, None, label, &panel));
+            (0..10).map(|i| coil(i, Verdict::Ok, Some(0.5), Some(Label::Ok), &panel)).collect();
+        coils.push(coil(10, Verdict::Nok, None, label, &panel));
         all(&coils)
     };
     let (before, nok, ok) = (with(None), with(Some(Label::Nok)), with(Some(Label::Ok)));
     assert_eq!(nok.judges[0].overall.accuracy.unwrap().value, 1.0);
-    assert_eq!(ok.judges[0].overall.accuracy.unwrap().value, 40.0 / 41.0);
+    assert_eq!(ok.judges[0].overall.accuracy.unwrap().value, 10.0 / 11.0);
     assert_eq!(before.judges[0].overall.accuracy, None);
     assert!(before.judges[0].overall.note.as_ref().unwrap().contains("No NOK coil is labelled"));
     assert_eq!(with(None), before);
@@ -167,6 +168,21 @@ fn drawn_coils_stand_for_the_others_by_hand() {
 }
 
 #[test]
+fn one_fresh_coil_without_a_word_leaves_the_figures() {
+    let panel = panel();
+    let mut coils: Vec<_> =
+        (0..40).map(|i| coil(i, Verdict::Ok, Some(0.5), Some(Label::Ok), &panel)).collect();
+    coils.push(coil(40, Verdict::Nok, None, None, &panel));
+    coils.push(coil(41, Verdict::Review, None, None, &panel));
+    let ensemble = &all(&coils).judges[0].overall;
+    assert_eq!((ensemble.accuracy.unwrap().value, ensemble.left_out), (1.0, 2));
+    // More than one in twenty is too many, of both together.
+    coils.push(coil(42, Verdict::Review, None, None, &panel));
+    let ensemble = &all(&coils).judges[0].overall;
+    assert_eq!((ensemble.accuracy, ensemble.left_out), (None, 0));
+}
+
+#[test]
 fn coils_drawn_with_unlike_shares_count_by_their_share() {
     let panel = panel();
     let mut coils: Vec<_> =
@@ -193,6 +209,8 @@ fn windows_and_sets() {
     assert_eq!(of("30c").judges.len(), 3);
     // The newest set first; each model on its own set's coils.
     let all = of("all");
-    assert_eq!(all.judges.iter().map(|judge| judge.overall.n).collect::<Vec<_>>(), [100, 100, 40, 60, 60]);
+    assert_eq!(all.judges.iter().map(|judge| judge.overall.n).collect::<Vec<_>>(), [40, 40, 40, 60, 60]);
+    assert_eq!((all.coils, all.of_set, all.set.as_deref()), (100, 40, Some("f01")));
+    assert_eq!(ensemble(&coils, Window::All, now), all.judges[0].overall);
     assert_eq!(serde_json::to_value(&all).unwrap()["window"], "all");
 }

@@ -8,9 +8,18 @@ export function agreement(all) {
   const groups = [["between", all.between], ["within", all.within], ["models", all.models]];
   return el("section", { class: "agreement", "aria-labelledby": "agreed" },
     el("h2", { id: "agreed" }, t("agreement.title")),
-    el("p", { class: "lead", lang: "en" }, all.text),
+    el("p", { class: "lead" }, told(all.summary)),
     all.among ? el("p", { lang: "en" }, all.among.text) : null,
     groups.filter(([, pairs]) => pairs.length > 0).map(([name, pairs]) => table(name, pairs)));
+}
+
+function told({ between, at_most: most, within, ensemble }) {
+  const parts = [
+    between === null ? null : t("agreement.said_between", { share: percent(between), most: percent(most) }),
+    within === null ? null : t("agreement.said_within", { share: percent(within) }),
+    ensemble === null ? null : t("agreement.said_ensemble", { share: percent(ensemble) }),
+  ].filter(Boolean);
+  return parts.length ? parts.join(" ") : t("agreement.said_nothing");
 }
 
 function table(name, pairs) {

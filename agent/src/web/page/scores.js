@@ -15,7 +15,9 @@ export function scores(report) {
   if (!judges.some((judge) => judge.overall.labelled > 0)) {
     return [el("p", { class: "nobody-said" }, t("scores.nobody", { n: number(report.coils) })), asked];
   }
-  return [el("p", { class: "quiet" }, t("scores.coils", { n: number(report.coils) }), " ", t("scores.interval")), judges.map(judge), asked];
+  // Other sets are other ensembles.
+  const whose = report.of_set < report.coils ? ` ${t("scores.of_set", { n: number(report.of_set), set: report.set.slice(0, 8) })}` : "";
+  return [el("p", { class: "quiet" }, t("scores.coils", { n: number(report.coils) }), whose, " ", t("scores.interval")), judges.map(judge), asked];
 }
 
 function judge(it) {
