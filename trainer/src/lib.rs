@@ -13,6 +13,7 @@ pub mod kept;
 pub mod nets;
 pub mod nn;
 pub mod oneshot;
+pub mod plant;
 pub mod plot;
 pub mod release;
 pub mod report;

@@ -36,6 +36,8 @@ enum Command {
     Parity(cmd::parity::ParityArgs),
     Preview(cmd::preview::PreviewArgs),
     References(cmd::references::ReferencesArgs),
+    Retrain(cmd::retrain::RetrainArgs),
+    Serve(cmd::serve::ServeArgs),
     Simulate(cmd::simulate::SimulateArgs),
     Study(cmd::study::StudyCommand),
     #[command(subcommand)]
@@ -66,6 +68,8 @@ fn main() -> ExitCode {
         Command::Parity(args) => cmd::parity::run(&args),
         Command::Preview(args) => cmd::preview::run(&args),
         Command::References(args) => cmd::references::run(&args),
+        Command::Retrain(args) => cmd::retrain::run(&args),
+        Command::Serve(args) => cmd::serve::run(&args),
         Command::Simulate(args) => cmd::simulate::run(&args),
         Command::Study(args) => cmd::study::run(&args),
         Command::Trust(command) => cmd::trust::run(&command),

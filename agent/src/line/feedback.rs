@@ -3,7 +3,7 @@
 use super::pass::{PassKey, decision_id, short_hex};
 use super::{Error, Line, Result};
 use crate::archive::{self, FeedbackStored};
-use crate::words::{FeedbackRecord, MAX_WORDS, Source, Words};
+use crate::words::{self, FeedbackRecord, MAX_WORDS, Source};
 use coilsight_models::coil::CoilId;
 use coilsight_models::message::disposition::{self, Disposition};
 use coilsight_models::message::inbound::Feedback;
@@ -53,7 +53,7 @@ impl Line {
             return Ok(false);
         }
         let bad = |source| Error::Feedback { key: decision_id.to_owned(), source };
-        Ok(Words::read(&kept).map_err(bad)?.are_full())
+        Ok(words::read(&kept).map_err(bad)?.are_full())
     }
 
     /// The decision that a word said at `at` is about: on the coil's last pass that had begun by then, the open
@@ -76,7 +76,7 @@ impl Line {
         let Some(decision_id) = &word.about else { return Ok(None) };
         let bad = |source| Error::Feedback { key: word.key.clone(), source };
         let record: FeedbackRecord = serde_json::from_slice(&word.json).map_err(bad)?;
-        let words = Words::read(&self.archive.feedback_on(decision_id)?).map_err(bad)?;
+        let words = words::read(&self.archive.feedback_on(decision_id)?).map_err(bad)?;
         // As it was when it was heard: a disposition that is sent again says the same.
         let Some(then) = words.up_to(&word.key) else { return Ok(None) };
         let Some((this, stands)) = then.all().last().zip(Some(then.standing())) else { return Ok(None) };

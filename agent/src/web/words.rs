@@ -5,7 +5,7 @@ use super::fault::Fault;
 use super::guard::{Writer, writer};
 use crate::archive::Archive;
 use crate::line::short_hex;
-use crate::words::{FeedbackRecord, MAX_WORDS, Source, Word, Words};
+use crate::words::{self, FeedbackRecord, MAX_WORDS, Source, Word, Words};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -151,7 +151,7 @@ pub(super) fn heard(archive: &Archive, decision_id: &str) -> Result<(CoilId, Wor
         |what: &str| Fault::not_yet(format!("{what} cannot be read"), "please report it, with the log");
     let coil_id = CoilId::new(decision.coil_id).map_err(|_| unreadable("the coil's id"))?;
     let words =
-        Words::read(&archive.feedback_on(decision_id)?).map_err(|_| unreadable("a word on this decision"))?;
+        words::read(&archive.feedback_on(decision_id)?).map_err(|_| unreadable("a word on this decision"))?;
     Ok((coil_id, words))
 }
 

@@ -14,6 +14,8 @@ pub mod parity;
 pub mod preview;
 pub mod push;
 pub mod references;
+pub mod retrain;
+pub mod serve;
 pub mod simulate;
 pub mod study;
 pub mod train;

@@ -10,6 +10,7 @@ mod run;
 
 pub use broker::Broker;
 pub use file::BundleFile;
+pub(crate) use link::Link;
 pub use run::{read_state, run};
 
 use coilsight_models::bundle::Sha256;

@@ -1,3 +1,169 @@
 //! The loop closes: from what people said of a line's coils to the next set of models.
+//!
+//! [`Parts::of`] divides what people have judged into coils to learn from and coils to judge by, for good, by the decision's name;
+//! [`candidate`] trains on the ones, beside an older set if there is one, and [`rule`] judges by the others. Nothing here
+//! releases: that stays a person's.
 
 pub mod rule;
+
+use crate::cmd::evaluate::{as_the_line_would, by_run};
+use crate::cmd::train::go;
+use crate::data::coils::{CoilSet, LabelledCoil};
+use crate::plant::labelled::Known;
+use crate::run::{RunConfig, RunFolder};
+use anyhow::{Context, ensure};
+use coilsight_models::verdict::Verdict;
+use rule::{Held, Judgement, Rule};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+
+/// What people have judged, divided.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// To learn from.
+    pub learn: Vec<LabelledCoil>,
+    /// To judge by: never learned from.
+    pub judge: Vec<(LabelledCoil, Held)>,
+    /// Left out, for people contradict each other on them.
+    pub disputed: usize,
+    /// Left out, for what was ordered is not known.
+    pub without_order: usize,
+}
+
+impl Parts {
+    /// Divides; `set`: fingerprint of the set that judges now.
+    pub fn of(known: Vec<Known>, set: &str) -> Self {
+        let mut parts = Self { learn: Vec::new(), judge: Vec::new(), disputed: 0, without_order: 0 };
+        for known in known {
+            if known.disputed {
+                parts.disputed += 1;
+            } else if known.coil.order.is_none() {
+                parts.without_order += 1;
+            } else if let Some(held) = held(&known, set).filter(|_| is_kept_back(&known.decision_id)) {
+                parts.judge.push((known.coil, held));
+            } else {
+                parts.learn.push(known.coil);
+            }
+        }
+        parts
+    }
+}
+
+/// Half of all, the same half for ever: a coil that was learned from once never judges.
+fn is_kept_back(decision_id: &str) -> bool {
+    Sha256::digest(decision_id)[0] & 1 == 1
+}
+
+/// A coil whose chance of being looked at is known, as the set that judges now judged it; the candidate's word is still open.
+fn held(known: &Known, set: &str) -> Option<Held> {
+    let by_verdict = known.verdict != Verdict::Ok;
+    let fit = known.set == set && (by_verdict || known.drawn.is_some());
+    let before = known.by_score.filter(|_| fit)? == Verdict::Nok;
+    let drawn = known.drawn.filter(|_| !by_verdict);
+    Some(Held { nok: known.coil.nok, drawn, before, after: false })
+}
+
+/// A candidate, and what the rules say of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Coils learned from that the line has seen.
+    pub learned: usize,
+    /// Coils learned from that were there before.
+    pub older: usize,
+    /// Left out, for people contradict each other on them.
+    pub disputed: usize,
+    /// Left out, for what was ordered is not known.
+    pub without_order: usize,
+    /// The judgement.
+    pub judgement: Judgement,
+}
+
+/// Trains a candidate into `out` and judges it.
+pub fn candidate(
+    parts: Parts,
+    older: Option<CoilSet>,
+    config: &RunConfig,
+    rule: &Rule,
+    attempt: u32,
+    out: &Path,
+) -> anyhow::Result<Report> {
+    let Parts { learn, judge, disputed, without_order } = parts;
+    let (learned, older) = (learn.len(), older.map_or_else(Vec::new, |set| set.coils));
+    let mut set = CoilSet { name: config.set.clone(), coils: older };
+    let before = set.coils.len();
+    set.coils.extend(learn);
+    set.coils.sort_by(|a, b| a.produced_at.cmp(&b.produced_at));
+    ensure!(
+        set.nok() > 0 && set.nok() < set.coils.len(),
+        "{} coils, {} of them NOK, teach nothing: label more on the line's page, or give an older set with --data",
+        set.coils.len(),
+        set.nok()
+    );
+    let data = out.join("data");
+    std::fs::create_dir_all(&data).with_context(|| format!("{} cannot be made", data.display()))?;
+    // What it learned from stays beside it.
+    set.save(&data)?;
+    let run = out.join("run");
+    go(&set, config, &RunFolder::begin(&run, config)?)?;
+    let (coils, mut held): (Vec<LabelledCoil>, Vec<Held>) = judge.into_iter().unzip();
+    let judge = CoilSet { name: "judge".into(), coils };
+    let (p_nok, policy) = by_run(&run, &judge)?;
+    for ((coil, p_nok), held) in judge.coils.iter().zip(p_nok).zip(&mut held) {
+        held.after = as_the_line_would(coil, p_nok, None, &policy).called_nok;
+    }
+    let judgement = rule.judge(&held, attempt);
+    Ok(Report { learned, older: before, disputed, without_order, judgement })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coilsight_models::coil::{CELLS, CoilId, CoilMatrix, Order, ToleranceClass};
+
+    fn known(n: u32, verdict: Verdict, drawn: Option<f64>) -> Known {
+        Known {
+            decision_id: format!("d{n}"),
+            coil: LabelledCoil {
+                id: CoilId::new(format!("d{n}")).unwrap(),
+                produced_at: String::new(),
+                matrix: CoilMatrix::from_hundredths(vec![7000; CELLS], vec![9; CELLS]).unwrap(),
+                order: Order::new(70.0, ToleranceClass::B, 1250.0).ok(),
+                length_m: 900.0,
+                nok: true,
+            },
+            disputed: false,
+            drawn,
+            verdict,
+            by_score: Some(if verdict == Verdict::Nok { Verdict::Nok } else { Verdict::Ok }),
+            set: "now".into(),
+        }
+    }
+
+    #[test]
+    fn what_is_judged_by_is_never_learned_from_and_stays_so() {
+        let all: Vec<Known> = (0..200).map(|n| known(n, Verdict::Nok, None)).collect();
+        let parts = Parts::of(all.clone(), "now");
+        assert!((70..130).contains(&parts.judge.len()) && parts.judge.len() + parts.learn.len() == 200);
+        let later = Parts::of(all[100..].to_vec(), "now");
+        for (coil, _) in &later.judge {
+            assert!(parts.learn.iter().all(|learned| learned.id != coil.id));
+        }
+    }
+
+    #[test]
+    fn only_coils_of_known_chance_and_of_this_set_judge() {
+        // Somebody came back with a coil that had passed: it is found because the set was wrong.
+        let by_themselves: Vec<Known> = (0..50).map(|n| known(n, Verdict::Ok, None)).collect();
+        assert_eq!(Parts::of(by_themselves, "now").judge.len(), 0);
+        let drawn: Vec<Known> = (0..50).map(|n| known(n, Verdict::Ok, Some(0.02))).collect();
+        let parts = Parts::of(drawn.clone(), "now");
+        assert!(parts.judge.iter().all(|(_, held)| held.drawn == Some(0.02) && !held.before));
+        assert_eq!(Parts::of(drawn.clone(), "another set").judge.len(), 0);
+        let review = Parts::of((0..50).map(|n| known(n, Verdict::Review, Some(0.02))).collect(), "now");
+        assert!(review.judge.iter().all(|(_, held)| held.drawn.is_none()), "looked at for its verdict");
+        let disputed = drawn.into_iter().map(|known| Known { disputed: true, ..known });
+        let parts = Parts::of(disputed.collect(), "now");
+        assert_eq!((parts.disputed, parts.learn.len(), parts.judge.len()), (50, 0, 0));
+    }
+}

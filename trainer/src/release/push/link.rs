@@ -19,7 +19,7 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// An open way to the broker; ends with its value.
-pub(super) struct Link {
+pub(crate) struct Link {
     /// A Unix socket's name, for rumqttc.
     pub name: String,
     task: tokio::task::JoinHandle<()>,

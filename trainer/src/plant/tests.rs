@@ -1,0 +1,273 @@
+//! The record on SQLite, and on PostgreSQL where `COILSIGHT_TEST_DATABASE` names a database that may be filled.
+
+use super::*;
+use coilsight_models::chunk::Coverage;
+use coilsight_models::coil::{CELLS, CoilId, CoilMatrix};
+use coilsight_models::message::assessment::{self, Assessment, ModelUsed, Timing};
+use coilsight_models::message::inbound::{Feedback, Label};
+use coilsight_models::message::model;
+use coilsight_models::message::upload::{
+    Batch, Matrix, Performance, Place, Record as Entry, Report, Trigger, VERSION,
+};
+use coilsight_models::message::word::{FeedbackRecord, Source};
+use coilsight_models::tally::Counts;
+use coilsight_models::verdict::Verdict;
+use jiff::Timestamp;
+
+const PREFIX: &str = "plant/gl2";
+
+fn moment(second: i64) -> Timestamp {
+    Timestamp::from_second(1_780_000_000 + second).unwrap()
+}
+
+fn matrix() -> CoilMatrix {
+    CoilMatrix::from_bytes(&vec![1; 4 * CELLS]).unwrap()
+}
+
+fn decision(line: &str, n: u32) -> Entry {
+    let assessment = Assessment {
+        version: assessment::VERSION,
+        decision_id: format!("{line}-{n}"),
+        line: line.into(),
+        coil_id: CoilId::new(format!("C{n}")).unwrap(),
+        pass: Some(moment(n.into())),
+        verdict: Verdict::Ok,
+        by_score: Some(Verdict::Ok),
+        p_nok: Some(0.25),
+        confidence: Some(0.75),
+        votes: Vec::new(),
+        reasons: Vec::new(),
+        evidence: Vec::new(),
+        order: None,
+        length_m: Some(1000.0),
+        coverage: Coverage::of(&matrix()),
+        rows: Counts::default(),
+        model: ModelUsed {
+            bundle: "set".into(),
+            release: 1,
+            fingerprint: "ab".repeat(32),
+            policy: None,
+            prepare: 1,
+            agent: "0.1.0".into(),
+        },
+        drawn: None,
+        timing: Timing { closed_at: Some(moment(n.into())), ended_at: None, judged_in_ms: 5.0 },
+    };
+    Entry::Decision { assessment: Box::new(assessment), matrix: Matrix::of(&matrix().to_bytes()) }
+}
+
+fn word(line: &str, key: &str, n: u32, label: Label, withdraws: Option<&str>) -> Entry {
+    let feedback = Feedback {
+        coil_id: CoilId::new(format!("C{n}")).unwrap(),
+        label,
+        operator: "Ada".into(),
+        at: moment(1000),
+        remark: None,
+    };
+    let word = FeedbackRecord {
+        feedback,
+        known: true,
+        heard_at: None,
+        source: Source::Page,
+        quarantined: false,
+        withdraws: withdraws.map(str::to_owned),
+    };
+    Entry::Word { key: key.into(), about: Some(format!("{line}-{n}")), word: Box::new(word) }
+}
+
+fn place(offset: u64) -> Place {
+    Place { file: 1, offset }
+}
+
+fn batch(line: &str, after: Place, upto: Place, records: Vec<Entry>) -> Batch {
+    Batch { version: VERSION, line: line.into(), log: "L1".into(), after, upto, records }
+}
+
+/// A record in a file that is kept as long as the folder.
+async fn record() -> (tempfile::TempDir, Record) {
+    let folder = tempfile::tempdir().unwrap();
+    let record = Record::in_file(&folder.path().join("record.sqlite")).await.unwrap();
+    (folder, record)
+}
+
+fn on_a_runtime(work: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+}
+
+/// All that is asked of a database. `line` has a name of its own, for a database that other tests fill, too.
+async fn holds(record: &Record, line: &str) {
+    let prefix = format!("plant/{line}");
+    let store = async |batch: &Batch| record.store(&prefix, batch, moment(0)).await.unwrap().upto;
+    let begin = Place::default();
+    let first = batch(line, begin, place(10), vec![decision(line, 1), decision(line, 2)]);
+    let later = batch(line, place(10), place(20), vec![word(line, "w1", 1, Label::Nok, None)]);
+    assert_eq!(store(&later).await, begin, "not before what comes before it");
+    assert_eq!(store(&first).await, place(10));
+    assert_eq!(store(&first).await, place(10), "twice is once");
+    assert_eq!(store(&later).await, place(20));
+    let coils = async || record.coils(&Query { line: Some(line.into()), ..Query::default() }).await.unwrap();
+    let labels = |coils: &[Coil]| {
+        coils.iter().map(|coil| (coil.coil_id.clone(), coil.label.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(labels(&coils().await), [("C2".into(), None), ("C1".into(), Some("NOK".into()))]);
+
+    // The same from the log's begin, as after a backup, with more behind it.
+    let more = vec![decision(line, 1), decision(line, 2), word(line, "w1", 1, Label::Nok, None)];
+    let again = Batch { log: "L2".into(), ..batch(line, begin, place(40), more) };
+    assert_eq!(store(&again).await, place(40));
+    let back = Batch {
+        log: "L2".into(),
+        ..batch(line, place(40), place(50), vec![word(line, "w2", 1, Label::Nok, Some("w1"))])
+    };
+    assert_eq!(store(&back).await, place(50));
+    let coils = coils().await;
+    assert_eq!(labels(&coils), [("C2".into(), None), ("C1".into(), None)], "taken back");
+    let told = record.coil(&format!("{line}-1")).await.unwrap().unwrap();
+    assert_eq!((told.words.len(), told.words[0].withdrawn, &*told.matrix), (2, true, "kept"));
+    assert_eq!(record.coil("unheard of").await.unwrap(), None);
+
+    // Another line by this name.
+    let stranger = record.store("plant/other", &first, moment(0)).await;
+    assert!(matches!(stranger, Err(Error::Stranger { .. })), "{stranger:?}");
+}
+
+#[test]
+fn what_comes_is_stored_once_and_in_order() {
+    on_a_runtime(async {
+        let (_folder, record) = record().await;
+        holds(&record, "gl2").await;
+    });
+}
+
+#[test]
+fn the_same_on_postgresql() {
+    let Ok(url) = std::env::var("COILSIGHT_TEST_DATABASE") else { return };
+    on_a_runtime(async {
+        let record = Record::open(&url).await.unwrap();
+        holds(&record, &format!("pg{}", std::process::id())).await;
+    });
+}
+
+#[test]
+fn a_record_from_a_backup_stands_where_it_stood() {
+    on_a_runtime(async {
+        let (folder, record) = record().await;
+        let file = |name: &str| folder.path().join(name);
+        let first = batch("gl2", Place::default(), place(10), vec![decision("gl2", 1)]);
+        record.store(PREFIX, &first, moment(0)).await.unwrap();
+        record.close().await;
+        std::fs::copy(file("record.sqlite"), file("backup.sqlite")).unwrap();
+        let record = Record::in_file(&file("record.sqlite")).await.unwrap();
+        let second = batch("gl2", place(10), place(20), vec![decision("gl2", 2)]);
+        record.store(PREFIX, &second, moment(0)).await.unwrap();
+        record.close().await;
+        let restored = Record::in_file(&file("backup.sqlite")).await.unwrap();
+        let third = batch("gl2", place(20), place(30), vec![decision("gl2", 3)]);
+        let stands = restored.store(PREFIX, &third, moment(0)).await.unwrap();
+        assert_eq!(stands.upto, place(10), "and the line sends from there");
+        assert_eq!(restored.store(PREFIX, &second, moment(0)).await.unwrap().upto, place(20));
+    });
+}
+
+#[test]
+fn reports_triggers_and_slots_are_history_that_can_be_asked() {
+    on_a_runtime(async {
+        let (_folder, record) = record().await;
+        let trigger = Trigger {
+            rule: "misses".into(),
+            model: None,
+            set: "ab".into(),
+            at: moment(5),
+            holds: true,
+            text: "it lets NOK coils pass".into(),
+            to_do: "train again".into(),
+        };
+        let performance = Performance {
+            set: Some("ab".into()),
+            judge: "ensemble".into(),
+            tolerance_class: None,
+            window: "200c".into(),
+            coils: 200,
+            labelled: 20,
+            score: Some(0.7),
+            interval: Some((0.5, 0.85)),
+            balanced_accuracy: Some(0.6),
+            mcc: None,
+        };
+        let mut report = Report {
+            version: VERSION,
+            line: "gl2".into(),
+            at: moment(6),
+            set: "ab".into(),
+            performance: vec![performance],
+            triggers: vec![trigger],
+        };
+        record.report(PREFIX, &report, moment(6)).await.unwrap();
+        record.report(PREFIX, &report, moment(7)).await.unwrap();
+        assert_eq!(record.standing_triggers("gl2").await.unwrap().len(), 1);
+        let figures: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM mperformance").fetch_one(&record.pool).await.unwrap();
+        assert_eq!(figures, 1);
+        report.triggers[0].holds = false;
+        record.report(PREFIX, &report, moment(8)).await.unwrap();
+        assert_eq!(record.standing_triggers("gl2").await.unwrap(), [], "taken back");
+
+        let slots = r#"{"version": 1, "line": "gl2", "active": {"name": "gl2-set", "release": 3, "fingerprint": "FP"},
+            "candidate": null, "last_good": null, "newest_release": 3, "newest_time": null, "trust_version": 0,
+            "at": "2026-06-01T00:00:00Z"}"#
+            .replace("FP", &"cd".repeat(32));
+        let slots = model::State::parse(slots.as_bytes()).unwrap();
+        record.slots(PREFIX, &slots, moment(9)).await.unwrap();
+        record.slots(PREFIX, &slots, moment(10)).await.unwrap();
+        let history = record.history(Some("gl2"), Some(&"cd".repeat(32))).await.unwrap();
+        assert_eq!(history.len(), 1, "{history:?}");
+        assert_eq!(history[0].what, "gl2-set (release 3) decides");
+        assert_eq!(record.history(Some("gl2"), None).await.unwrap().len(), 2);
+        let lines = record.lines().await.unwrap();
+        assert_eq!((lines.len(), lines[0].slots.is_some(), lines[0].report.is_some()), (1, true, true));
+
+        record.retraining_begins("r1", "gl2", moment(11), "misses", Some("ab")).await.unwrap();
+        record
+            .retraining_ends(
+                ("r1", "gl2"),
+                moment(12),
+                ("waits", "no better"),
+                None,
+                &serde_json::json!({"p": 0.5}),
+            )
+            .await
+            .unwrap();
+        let done = record.retrainings("gl2").await.unwrap();
+        assert_eq!((&*done[0].outcome, done[0].report.as_ref().unwrap()["p"].as_f64()), ("waits", Some(0.5)));
+    });
+}
+
+#[test]
+fn labelled_coils_come_with_their_matrix_and_without_quarantined_words() {
+    on_a_runtime(async {
+        let (_folder, record) = record().await;
+        let quarantined = match word("gl2", "q", 2, Label::Nok, None) {
+            Entry::Word { key, about, word } => {
+                Entry::Word { key, about, word: Box::new(FeedbackRecord { quarantined: true, ..*word }) }
+            }
+            decision @ Entry::Decision { .. } => decision,
+        };
+        let Entry::Decision { assessment, .. } = decision("gl2", 3) else { unreachable!() };
+        let shed = Entry::Decision { assessment, matrix: Matrix::Shed };
+        let records = vec![
+            decision("gl2", 1),
+            decision("gl2", 2),
+            shed,
+            word("gl2", "a", 1, Label::Nok, None),
+            word("gl2", "b", 1, Label::Ok, None),
+            quarantined,
+            word("gl2", "c", 3, Label::Nok, None),
+        ];
+        record.store(PREFIX, &batch("gl2", Place::default(), place(1), records), moment(0)).await.unwrap();
+        let known = record.labelled("gl2").await.unwrap();
+        assert_eq!(known.len(), 1, "neither a quarantined word nor a coil without a matrix teaches");
+        assert!(!known[0].coil.nok && known[0].disputed);
+        assert_eq!(known[0].coil.matrix, matrix());
+        assert_eq!(known[0].by_score, Some(Verdict::Ok));
+    });
+}
