@@ -94,6 +94,17 @@ fn on_a_runtime(work: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
 }
 
+/// Says that a test is skipped, in the way that `./test` repeats at its end.
+fn skipped(what: &str) {
+    use std::io::Write;
+    let line = format!("SKIPPED {what}\n");
+    eprint!("{line}");
+    if let Some(path) = std::env::var_os("COILSIGHT_SKIPPED") {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).expect("COILSIGHT_SKIPPED can be written");
+    }
+}
+
 /// All that is asked of a database. `line` has a name of its own, for a database that other tests fill, too.
 async fn holds(record: &Record, line: &str) {
     let prefix = format!("plant/{line}");
@@ -141,7 +152,12 @@ fn what_comes_is_stored_once_and_in_order() {
 
 #[test]
 fn the_same_on_postgresql() {
-    let Ok(url) = std::env::var("COILSIGHT_TEST_DATABASE") else { return };
+    let Ok(url) = std::env::var("COILSIGHT_TEST_DATABASE") else {
+        skipped(
+            "the_same_on_postgresql: COILSIGHT_TEST_DATABASE names no database; ./test starts one if Debian's is installed",
+        );
+        return;
+    };
     on_a_runtime(async {
         let record = Record::open(&url).await.unwrap();
         holds(&record, &format!("pg{}", std::process::id())).await;
