@@ -157,10 +157,12 @@ impl Uploader {
         let upto = Mark::from(stored.upto);
         match &mut self.sent {
             Some(sent) if upto == sent.upto => self.go_on(upto, now + wait),
-            // The answer to a batch before, once more; or a record that could not store this one.
+            // The answer to a batch before, once more; or a record that could not store this one, or that was away.
             Some(sent) if upto == sent.after => {
                 if !wait.is_zero() {
                     (sent.again, sent.tries) = (now + wait, 0);
+                } else if sent.tries > 1 {
+                    (sent.again, sent.tries) = (now + AGAIN, 0);
                 }
             }
             _ if upto > self.archive.end() => {

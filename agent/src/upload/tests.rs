@@ -212,6 +212,9 @@ fn without_an_answer_waits_grow_and_somebody_is_told() {
     }
     assert_eq!(sent[..6], [0, 15, 45, 105, 225, 465]);
     assert!(sent.windows(2).all(|pair| pair[1] - pair[0] <= LONGEST.as_secs()));
+    // The record is back, and says where it stands.
+    assert_eq!(uploader.step([Event::Stored(Plant::default().says())], at(3998)).unwrap(), None);
+    assert!(uploader.step([], at(3999)).unwrap().is_some());
     // A new connection, and it is sent at once; the record is short of something, and is obeyed, to a degree.
     assert!(uploader.step([up()], at(4000)).unwrap().is_some());
     let busy = Stored { wait_s: Some(100), ..Plant::default().says() };
