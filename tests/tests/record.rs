@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_mins(1);
 
-/// `coilsight-trainer serve` over a record in SQLite; gone with its value.
+/// `coilsight-trainer serve` over a record in `SQLite`; gone with its value.
 struct Serve {
     child: Child,
     at: String,

@@ -37,7 +37,7 @@ pub struct RetrainArgs {
     /// Begin without a trigger: weekly, say.
     #[arg(long)]
     calendar: bool,
-    /// Other rules, in JSON: miss_cost, false_alarm_cost, margin, level, alpha, least_drawn, least_nok.
+    /// Other rules, in JSON: `miss_cost`, `false_alarm_cost`, margin, level, alpha, `least_drawn`, `least_nok`.
     #[arg(long, value_name = "JSON")]
     rule: Option<String>,
     /// Print the report as JSON.

@@ -17,10 +17,10 @@ pub struct ServeArgs {
     /// What stands before the lines' topics; + stands for any one part. Can be given several times.
     #[arg(long = "lines", value_name = "TOPIC", default_value = "plant/+")]
     lines: Vec<String>,
-    /// The folder of the record in SQLite.
+    /// The folder of the record in `SQLite`.
     #[arg(long, value_name = "DIR", required_unless_present = "database")]
     data: Option<PathBuf>,
-    /// The database instead: postgres://USER:PASSWORD@HOST/NAME.
+    /// The database instead: `postgres://USER:PASSWORD@HOST/NAME`.
     #[arg(long, value_name = "URL", env = "COILSIGHT_DATABASE", hide_env_values = true)]
     database: Option<String>,
     /// Where REST and the page are.

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AnyPool, Executor};
 use std::path::Path;
 use std::time::Duration;
 
-/// Connections at once: SQLite has one writer, and lines are taken one after the other.
+/// Connections at once: `SQLite` has one writer, and lines are taken one after the other.
 const CONNECTIONS: u32 = 8;
 /// So long a call waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,7 +1,7 @@
 //! The plant's record: what lines decided, what people made of it, how models did and what was done about it, in a database
 //! of the plant's choice.
 //!
-//! [`Record`] is a database: SQLite in a file, or PostgreSQL. [`store`](Record::store) takes in what a line sends, once and in order;
+//! [`Record`] is a database: `SQLite` in a file, or `PostgreSQL`. [`store`](Record::store) takes in what a line sends, once and in order;
 //! [`serve`] stands between it and the broker and answers over REST; [`labelled`] is what retraining learns from.
 
 mod db;

@@ -159,7 +159,7 @@ async fn said(
 
 /// Writes beside the decision what stands of what people said of it, by the line's own rule.
 async fn settle(work: &mut Transaction<'_, Any>, line: &str, decision: &str) -> Result<()> {
-    let words = words_on(&mut **work, line, decision).await?;
+    let words = words_on(work, line, decision).await?;
     let stands = words.standing();
     let sql = "UPDATE coil SET label = $2, label_by = $3, label_us = $4 WHERE decision_id = $1";
     sqlx::query(sql)

@@ -1,4 +1,4 @@
-//! The record on SQLite, and on PostgreSQL where `COILSIGHT_TEST_DATABASE` names a database that may be filled.
+//! The record on `SQLite`, and on `PostgreSQL` where `COILSIGHT_TEST_DATABASE` names a database that may be filled.
 
 use super::*;
 use coilsight_models::chunk::Coverage;

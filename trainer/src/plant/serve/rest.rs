@@ -190,7 +190,21 @@ async fn metrics(State(desk): State<Desk>) -> Response {
     ] {
         let name = format!("coilsight_record_{name}");
         let value = value.load(Ordering::Relaxed);
-        text += &format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
+        text.extend([
+            "# HELP ",
+            &name,
+            " ",
+            help,
+            "\n# TYPE ",
+            &name,
+            " ",
+            kind,
+            "\n",
+            &name,
+            " ",
+            &value.to_string(),
+            "\n",
+        ]);
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
