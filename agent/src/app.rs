@@ -20,6 +20,7 @@ use anyhow::Context;
 use coilsight_models::bundle::Limits;
 use coilsight_models::message::{Kind, Topics, model};
 use jiff::Timestamp;
+use page::Seen;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -218,15 +219,16 @@ pub async fn serve(
         started.inspect_err(|error| update.cannot_receive(&crate::say::chain(error))).ok()
     });
     let board = Arc::<Board>::default();
+    let seen = Seen::default();
     let record = settings.upload.enabled.then(|| {
         let archive = station.line().archive();
-        upload::start(settings, archive, &to_record, events, &board, &stopping)
+        upload::start(settings, archive, &seen, &to_record, events, &board, &stopping)
     });
     // The line judges on without: its log keeps what the record lacks.
     let record = record.and_then(|started| started.inspect_err(|error| upload::cannot(&board, error)).ok());
     let operators = Arc::new(Operators::of(settings.web.operators.clone()));
     station.believe(Arc::clone(&operators));
-    let mut page = page::Page::start(settings, station.line().archive(), &operators, &board);
+    let mut page = page::Page::start(settings, station.line().archive(), seen, &operators, &board);
     told_where(page.at());
     let proofs = Arc::new(AtomicU64::new(0));
     let summary = Arc::new(Mutex::new(String::from("starting")));

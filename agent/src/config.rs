@@ -263,6 +263,7 @@ impl Settings {
             (self.update.probation_coils <= MAX_SHADOW, "update.probation_coils", "must be at most 10000"),
             ((1..=4096).contains(&self.update.max_mib), "update.max_mib", "must be 1 to 4096"),
             (self.update.max_hours >= 1, "update.max_hours", "must be at least 1"),
+            ((1..=86_400).contains(&self.upload.report_s), "upload.report_s", "must be 1 to 86400"),
             ((1..=168).contains(&self.web.shift_hours), "web.shift_hours", "must be 1 to 168"),
             (self.archive.cap_mib <= MAX_MIB, "archive.cap_mib", "must be at most 1048576 (a tebibyte)"),
             (self.archive.cache_mib <= MAX_MIB, "archive.cache_mib", "must be at most 1048576 (a tebibyte)"),

@@ -8,6 +8,7 @@ mod clock;
 mod files;
 mod models;
 mod publish;
+mod record;
 mod state;
 
 use crate::config::Loaded;

@@ -7,11 +7,13 @@
 
 mod batch;
 mod name;
+mod report;
 
 #[cfg(test)]
 mod tests;
 
 pub use name::name;
+pub use report::{Reporter, report};
 
 use crate::archive::{self, Archive, Mark};
 use coilsight_models::message::upload::{Place, Stored};
@@ -20,11 +22,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Whether there is a record to send to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Decisions, matrices and words go to the plant's record (`coilsight-trainer serve`).
     pub enabled: bool,
+    /// How the models do is told so often at most, seconds; what asks for new ones at once.
+    pub report_s: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { enabled: false, report_s: 3600 }
+    }
 }
 
 /// The first wait for an answer; each next one is twice as long.

@@ -40,6 +40,17 @@ pub struct Findings {
 struct Shown {
     drift: Option<drift::Report>,
     triggers: Vec<Trigger>,
+    /// `None` until the rules were asked.
+    asking: Option<Arc<[Asking]>>,
+}
+
+/// A rule that fired.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asking {
+    /// What it said.
+    pub trigger: Trigger,
+    /// Whether it still says so.
+    pub holds: bool,
 }
 
 impl Findings {
@@ -61,6 +72,12 @@ impl Findings {
     /// When the models were found to do badly, latest first.
     pub fn triggers(&self) -> Vec<Trigger> {
         self.shown().triggers.clone()
+    }
+
+    /// The newest of them, latest first, and whether they hold; the same value until something about it is new. `None` until
+    /// the rules were asked.
+    pub fn asking(&self) -> Option<Arc<[Asking]>> {
+        self.shown().asking.clone()
     }
 
     /// How gauges and inputs have changed; `None` before the first coil.
@@ -242,7 +259,13 @@ impl Round {
         if let Some(report) = &report {
             troubles.extend(self.gauges.troubles(report));
         }
-        *self.parts.findings.shown() = Shown { drift: report, triggers: self.alarms.all() };
+        let asking = self.alarms.asking();
+        {
+            let mut shown = self.parts.findings.shown();
+            let same = shown.asking.take().filter(|was| **was == *asking);
+            let asking = Some(same.unwrap_or_else(|| asking.into()));
+            *shown = Shown { drift: report, triggers: self.alarms.all(), asking };
+        }
         for over in self.troubles.keys().filter(|key| !troubles.contains_key(*key)) {
             self.parts.board.tell(over, Vec::new());
         }

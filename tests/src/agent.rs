@@ -36,8 +36,7 @@ impl Agent {
     /// is TOML that stands after `[broker]`.
     pub fn configure(folder: &Path, port: u16, more: &str) -> Self {
         let (bundle, trust) = golden_bundle();
-        let operators = folder.join("operators.json");
-        roster().save(&operators).expect("a folder to write to");
+        let operators = Self::operators(folder);
         let text = format!(
             "state = \"{}\"\n[bundle]\nfile = \"{}\"\ntrust = \"{}\"\n[web]\nlisten = \"127.0.0.1:0\"\noperators = \
              \"{}\"\n[broker]\nhost = \"127.0.0.1\"\nport = {port}\nlongest_wait_s = 1\n{more}\n",
@@ -46,8 +45,20 @@ impl Agent {
             trust.display(),
             operators.display(),
         );
-        std::fs::write(folder.join("agent.toml"), text).expect("a folder to write to");
+        Self::of(folder, &text)
+    }
+
+    /// One with this configuration, TOML, and no more: `state` must be this folder's `state`.
+    pub fn of(folder: &Path, configuration: &str) -> Self {
+        std::fs::write(folder.join("agent.toml"), configuration).expect("a folder to write to");
         Self { folder: folder.to_owned(), child: None, environment: Vec::new() }
+    }
+
+    /// Operators `op-1` to `op-7`, as recordings have them, for `web.operators`.
+    pub fn operators(folder: &Path) -> PathBuf {
+        let file = folder.join("operators.json");
+        roster().save(&file).expect("a folder to write to");
+        file
     }
 
     /// Sets a variable for starts to come.

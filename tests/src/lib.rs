@@ -6,6 +6,7 @@ pub mod bundles;
 pub mod fuzz;
 pub mod gateway;
 pub mod programs;
+pub mod record;
 pub mod shift;
 pub mod skip;
 

@@ -7,82 +7,12 @@ use coilsight_tests::broker::Mosquitto;
 use coilsight_tests::gateway::listener::{self, Ear, Heard};
 use coilsight_tests::gateway::plan::{Message, Plan};
 use coilsight_tests::gateway::player::Player;
-use coilsight_tests::programs;
+use coilsight_tests::record::{Place, Serve};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const SOON: Duration = Duration::from_mins(1);
-
-/// `coilsight-trainer serve` over a record in `SQLite`; gone with its value.
-struct Serve {
-    child: Child,
-    at: String,
-}
-
-impl Serve {
-    fn start(data: &Path, port: u16) -> Self {
-        let mut command = programs::trainer();
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--broker"])
-            .arg(format!("127.0.0.1:{port}"))
-            .arg("--data")
-            .arg(data);
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("where it is");
-        let at = line.split("http://").nth(1).expect("an address").trim().trim_end_matches('/').to_owned();
-        Self { child, at }
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.at).expect("it listens");
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.at);
-        stream.write_all(request.as_bytes()).expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        (status, answer.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned()))
-    }
-
-    fn ask(&self, path: &str) -> Value {
-        let (status, body) = self.get(path);
-        assert_eq!(status, 200, "{path}: {body}");
-        serde_json::from_str(&body).expect("JSON")
-    }
-
-    /// Verdict and standing label by decision.
-    fn coils(&self) -> BTreeMap<String, (String, Value)> {
-        let coils = self.ask("/api/v1/coils?limit=1000")["coils"].as_array().unwrap().clone();
-        let of = |coil: &Value| {
-            let text = |name: &str| coil[name].as_str().unwrap_or_default().to_owned();
-            (text("decision_id"), (text("verdict"), coil["label"].clone()))
-        };
-        let found: BTreeMap<_, _> = coils.iter().map(of).collect();
-        assert_eq!(found.len(), coils.len(), "a decision is there twice");
-        found
-    }
-
-    fn until(&self, holds: impl Fn(&Self) -> bool) {
-        let until = Instant::now() + SOON;
-        while !holds(self) {
-            assert!(Instant::now() < until, "{:?}", self.coils());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Serve {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn player(port: u16, name: &str) -> Player {
     Player { host: "127.0.0.1".into(), port, client_id: format!("bench-{name}"), login: None, speed: 0.0 }
@@ -108,8 +38,9 @@ fn a_record_that_is_killed_away_or_from_a_backup_has_everything_once() {
     let Some(broker) = Mosquitto::start(test, folder.path()) else { return };
     let port = broker.port;
     let mut agent = Agent::configure(folder.path(), port, "[upload]\nenabled = true");
-    let data: PathBuf = folder.path().join("record");
-    let serve = Serve::start(&data, port);
+    let data = folder.path().join("record");
+    let place = Place::Folder(data.clone());
+    let serve = Serve::start(&place, port);
     agent.start();
     let plan = |seed| Plan::short_coils(6, "plant/gl2", seed);
     let said = |label: &str, at: &str| {
@@ -125,7 +56,7 @@ fn a_record_that_is_killed_away_or_from_a_backup_has_everything_once() {
             |heard: &[Heard]| on(heard, "status").last().is_some_and(|status| status["state"] == "online");
         assert!(ear.until(SOON, online).await, "{}", agent.log());
         play(&mut ear, port, &plan(5), 6).await;
-        serve.until(|serve| serve.coils().len() == 6);
+        serve.until("six coils", |serve| serve.coils().len() == 6);
         // A backup as a person makes one: with the program ended.
         drop(serve);
         let backup = folder.path().join("backup");
@@ -136,20 +67,20 @@ fn a_record_that_is_killed_away_or_from_a_backup_has_everything_once() {
         }
         // Away: the line keeps it. Then there, and the line itself is killed.
         play(&mut ear, port, &plan(6), 12).await;
-        let serve = Serve::start(&data, port);
+        let serve = Serve::start(&place, port);
         agent.kill();
         agent.start();
-        serve.until(|serve| serve.coils().len() == 12);
+        serve.until("twelve coils", |serve| serve.coils().len() == 12);
         player(port, "gateway").play(&said("NOK", "2026-03-02T08:00:00Z"), &mut |_| {}).await;
-        serve.until(|serve| serve.coils().values().any(|(_, label)| label == "NOK"));
+        serve.until("the word", |serve| serve.coils().values().any(|(_, label)| label == "NOK"));
         drop(serve);
         // From the backup: what came since is sent again.
-        let serve = Serve::start(&backup, port);
-        serve.until(|serve| {
+        let serve = Serve::start(&Place::Folder(backup), port);
+        serve.until("all", |serve| {
             serve.coils().len() == 12 && serve.coils().values().any(|(_, label)| label == "NOK")
         });
         player(port, "gateway").play(&said("OK", "2026-03-02T09:00:00Z"), &mut |_| {}).await;
-        serve.until(|serve| serve.coils().values().any(|(_, label)| label == "OK"));
+        serve.until("the other word", |serve| serve.coils().values().any(|(_, label)| label == "OK"));
 
         let heard = ear.all();
         let told = on(&heard, "assessment");

@@ -13,6 +13,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use tokio::sync::watch;
 
+/// What is known of the coils, and what was found in it: the watch's, for the page and the plant's record.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    pub book: Arc<RwLock<Book>>,
+    pub findings: Arc<Findings>,
+}
+
 /// What runs beside the line.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -25,11 +32,10 @@ impl Page {
     pub fn start(
         settings: &Settings,
         archive: &Arc<Archive>,
+        Seen { book, findings }: Seen,
         operators: &Arc<Operators>,
         board: &Arc<Board>,
     ) -> Self {
-        let book = Arc::new(RwLock::new(Book::default()));
-        let findings = Arc::new(Findings::default());
         let (changed, changes) = watch::channel(0);
         let watch = || -> io::Result<Watch> {
             Watch::start(Parts {
@@ -123,7 +129,7 @@ mod tests {
         let mut settings = Settings { state: folder.path().to_owned(), ..Settings::default() };
         settings.web.listen.set_port(0);
         let board = Arc::<Board>::default();
-        let mut page = Page::start(&settings, &Arc::new(archive), &Arc::default(), &board);
+        let mut page = Page::start(&settings, &Arc::new(archive), Seen::default(), &Arc::default(), &board);
         assert!(page.at().is_some(), "the page is there");
         assert_eq!(board.told().into_keys().collect::<Vec<_>>(), ["watch"]);
         page.stop();

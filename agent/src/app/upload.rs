@@ -1,16 +1,20 @@
 //! Decisions and words on their way to the plant's record: a session and a thread of their own, so that a record that is slow or
 //! away holds up nothing.
 
+use super::page::Seen;
 use crate::archive::{Archive, RealDisk};
 use crate::broker::{Command, Event, Publication, Role, Session};
 use crate::config::Settings;
-use crate::upload::{self, Uploader};
+use crate::score::{Window, scores};
+use crate::upload::{self, Reporter, Uploader};
+use crate::watch::Findings;
 use crate::web::Board;
 use coilsight_models::message::notification::Subject;
 use coilsight_models::message::status::Trouble;
-use coilsight_models::message::upload::{Stored, Way};
-use std::sync::Arc;
+use coilsight_models::message::upload::{Stored, Way, payload};
+use jiff::Timestamp;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -21,6 +25,8 @@ const TICK: Duration = Duration::from_millis(500);
 const EVENTS: usize = 16;
 /// The board's kind for what is told here.
 const KIND: &str = "record";
+/// The coils that figures are of.
+const WINDOWS: [Window; 2] = [Window::Coils(200), Window::All];
 
 /// The session, to take leave of at the end.
 pub(super) struct Running {
@@ -39,9 +45,13 @@ impl Running {
 /// What the thread works with.
 struct Upload {
     uploader: Uploader,
-    /// Where batches go, and where the record says what it has.
+    reporter: Reporter,
+    seen: Seen,
+    line: String,
+    /// Where batches go, where the record says what it has, and where it reads how the models do.
     batch: String,
     stored: String,
+    report: String,
     /// The line's thread hears of the connection, for people.
     to_line: mpsc::Sender<Event>,
     to_session: mpsc::UnboundedSender<Command>,
@@ -53,6 +63,7 @@ struct Upload {
 pub(super) fn start(
     settings: &Settings,
     archive: &Arc<Archive>,
+    seen: &Seen,
     line: &Session,
     to_line: mpsc::Sender<Event>,
     board: &Arc<Board>,
@@ -83,7 +94,11 @@ pub(super) fn start(
     let (commands, commanded) = mpsc::unbounded_channel();
     let upload = Upload {
         uploader: Uploader::new(Arc::clone(archive), settings.line.id.clone(), log),
+        reporter: Reporter::new(Duration::from_secs(settings.upload.report_s.into())),
+        seen: seen.clone(),
+        line: settings.line.id.clone(),
         batch: topics.upload(Way::Batch),
+        report: topics.upload(Way::Report),
         stored,
         to_line,
         to_session: commands.clone(),
@@ -113,8 +128,14 @@ impl Upload {
             for event in events.drain(..) {
                 heard.extend(self.heard(&event));
                 match event {
-                    Event::Up { .. } => up = true,
-                    Event::Down { .. } => up = false,
+                    Event::Up { generation, .. } => {
+                        up = true;
+                        self.reporter.connected(Some(generation));
+                    }
+                    Event::Down { .. } => {
+                        up = false;
+                        self.reporter.connected(None);
+                    }
                     _ => {}
                 }
                 if let Event::Up { .. } | Event::Down { .. } | Event::Subscribed { .. } = event {
@@ -122,21 +143,37 @@ impl Upload {
                 }
             }
             match self.uploader.step(heard, line) {
-                Ok(Some((generation, payload))) => {
-                    let topic = self.batch.clone();
-                    let publication = Publication { token: 0, topic, payload, retain: false };
-                    let _ = self.to_session.send(Command::Publish { generation, publication });
-                }
+                Ok(Some((generation, payload))) => self.publish(generation, &self.batch, payload, false),
                 Ok(None) => {}
                 // The archive tells people itself.
                 Err(error) => {
                     tracing::warn!("nothing goes to the plant's record: {}", crate::say::chain(&error));
                 }
             }
+            self.report(line);
             if self.uploader.is_unanswered(line) != told {
                 told = !told;
                 self.board.tell(KIND, if told { vec![unanswered()] } else { Vec::new() });
             }
+        }
+    }
+
+    fn publish(&self, generation: u64, topic: &str, payload: Vec<u8>, retain: bool) {
+        let publication = Publication { token: 0, topic: topic.to_owned(), payload, retain };
+        let _ = self.to_session.send(Command::Publish { generation, publication });
+    }
+
+    /// Tells how the models do, if it is time.
+    fn report(&mut self, now: Duration) {
+        let Some(asking) = self.seen.findings.asking() else { return };
+        let book = self.seen.book.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(generation) = self.reporter.due(now, book.revision(), &asking) else { return };
+        let judged = Findings::judged(&book);
+        drop(book);
+        let at = Timestamp::now();
+        let told = WINDOWS.map(|window| scores(&judged, window, at));
+        if let Some(report) = upload::report(&self.line, at, &told, &asking) {
+            self.publish(generation, &self.report, payload(&report), true);
         }
     }
 

@@ -4,11 +4,12 @@
 mod tests;
 
 use super::publish::{self, Answer, TEST};
-use super::{Report, models};
+use super::{Report, models, record};
 use crate::app;
 use crate::broker::{Broker, Command, Event, Publication, Role, Session, link};
 use crate::config::Settings;
 use crate::say::chain;
+use coilsight_models::message::upload::Way;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -37,7 +38,10 @@ pub(super) async fn look(settings: &Settings, publish: bool, report: &mut Report
         return;
     }
     let topics = &settings.line.topics;
-    let incoming = app::listens_to(topics).concat();
+    let mut incoming = app::listens_to(topics).concat();
+    if settings.upload.enabled {
+        incoming.push(topics.upload(Way::Stored));
+    }
     let outgoing = [&topics.assessment, &topics.disposition, &topics.notification, &topics.status];
     let outgoing = outgoing.map(|topic| topics.full(topic)).to_vec();
     let Some(mut ear) = Ear::open(broker, login.as_ref(), &incoming, &outgoing, report).await else { return };
@@ -63,6 +67,9 @@ pub(super) async fn look(settings: &Settings, publish: bool, report: &mut Report
     }
     if publish {
         models::look(broker, login.as_ref(), topics, report).await;
+        if settings.upload.enabled {
+            record::look(broker, login.as_ref(), topics, report).await;
+        }
     }
     ear.close().await;
 }

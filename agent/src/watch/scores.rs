@@ -1,5 +1,6 @@
 //! How the models do: from the book to scores, triggers and agreement.
 
+use super::Asking;
 use crate::archive::{self, Disk, Ledger};
 use crate::book::{Book, Coil};
 use crate::score::{
@@ -14,6 +15,8 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// So many firings are told to the plant's record: older ones it has.
+const MAX_ASKING: usize = 32;
 /// Name of all models together, where judges are compared with people.
 const ENSEMBLE: &str = "ensemble";
 
@@ -86,13 +89,15 @@ pub(super) struct Alarms {
     past: Vec<Trigger>,
     /// What was told and still stands, by its name: told again in the same words, or it would be news.
     told: BTreeMap<String, Trouble>,
+    /// What holds now.
+    standing: Vec<Trigger>,
 }
 
 impl Alarms {
     pub fn open(config: Config, disk: &Arc<dyn Disk>) -> archive::Result<Self> {
         let (ledger, read) = Ledger::open(disk)?;
         let past = read.entries.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
-        Ok(Self { rules: Triggers::new(config), ledger, past, told: BTreeMap::new() })
+        Ok(Self { rules: Triggers::new(config), ledger, past, told: BTreeMap::new(), standing: Vec::new() })
     }
 
     /// Asks the rules; what fires is kept before anybody hears of it.
@@ -115,6 +120,7 @@ impl Alarms {
     /// What fired is a trouble as long as it stands: a rule that a word brought about is over with the word.
     fn stand(&mut self, standing: Vec<Standing>) {
         let mut told = BTreeMap::new();
+        self.standing = standing.iter().map(|standing| standing.trigger.clone()).collect();
         for Standing { trigger, met } in standing {
             let Some(fired) = self.past.iter().rev().find(|past| past.is_like(&trigger)) else { continue };
             let key = key(&trigger);
@@ -130,6 +136,22 @@ impl Alarms {
     /// All firings, latest first.
     pub fn all(&self) -> Vec<Trigger> {
         self.past.iter().rev().cloned().collect()
+    }
+
+    /// The newest firings, latest first, and whether they hold.
+    pub fn asking(&self) -> Vec<Asking> {
+        let newest: Vec<&Trigger> = self.past.iter().rev().take(MAX_ASKING).collect();
+        let of = |at: usize| {
+            let trigger = newest[at];
+            // Of the same rule the last firing alone can hold.
+            let last = !newest[..at].iter().any(|later| later.is_like(trigger));
+            Asking { trigger: trigger.clone(), holds: last && self.stands(trigger) }
+        };
+        (0..newest.len()).map(of).collect()
+    }
+
+    fn stands(&self, trigger: &Trigger) -> bool {
+        self.standing.iter().any(|standing| standing.is_like(trigger))
     }
 
     /// What a person must act on.

@@ -15,7 +15,8 @@ pub struct MeantFor {
     pub lines: Vec<Place>,
 }
 
-fn place(text: &str) -> Result<Place, BadPlace> {
+/// As it stands in a command.
+pub(super) fn place(text: &str) -> Result<Place, BadPlace> {
     Place::try_from(text.to_owned())
 }
 

@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod compare;
 pub mod ensemble;
 pub mod evaluate;
+pub mod history;
 pub mod keygen;
 mod meant;
 pub mod novelty;

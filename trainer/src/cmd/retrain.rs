@@ -1,17 +1,22 @@
 //! `retrain`: a candidate from what people said, and whether it is better.
 
+use super::keygen::password;
 use crate::data::gold::load_for_training;
 use crate::plant::Record;
+use crate::release::{self, BuildOptions, ReleaseSet, SecretKey};
 use crate::retrain::rule::{Outcome, Rule};
-use crate::retrain::{self, Parts};
+use crate::retrain::{self, Bundle, Parts};
 use crate::run::RunConfig;
-use anyhow::{Context, bail};
-use jiff::Timestamp;
-use std::path::PathBuf;
+use anyhow::{Context, ensure};
+use coilsight_models::bundle::Place;
+use coilsight_models::message::model::State;
+use jiff::{SignedDuration, Timestamp};
+use std::path::{Path, PathBuf};
 
 /// Train a candidate on what inspectors said of a line's coils, and judge it by coils that were kept apart.
 ///
-/// Begins if a trigger of the line stands, or with --calendar. A candidate is promoted only if it is not worse on coils whose chance of
+/// Begins if a trigger of the line stands, or by the calendar (--every); else it says so and ends well, so that a timer may ask every
+/// hour. A candidate is promoted only if it is not worse on coils whose chance of
 /// being looked at is known AND better on NOK coils, by intervals and a level that are stated beforehand (`--rule`);
 /// else it waits for a person. Everything stands in the plant's record. Building, signing and releasing are steps of their own.
 #[derive(Debug, clap::Args)]
@@ -25,7 +30,7 @@ pub struct RetrainArgs {
     /// The folder with an older set to learn from, too: the one that the settings name.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The folder for the candidate.
+    /// The folder for candidates: each gets one of its own in it, DIR/LINE-TIME.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// The folder of the plant's record, as for `serve`.
@@ -34,9 +39,21 @@ pub struct RetrainArgs {
     /// The plant's record's database instead.
     #[arg(long, value_name = "URL", env = "COILSIGHT_DATABASE", hide_env_values = true)]
     database: Option<String>,
-    /// Begin without a trigger: weekly, say.
-    #[arg(long)]
-    calendar: bool,
+    /// Begin without a trigger, too, if the last retraining is so many days ago; 0: now.
+    #[arg(long, value_name = "DAYS")]
+    every: Option<u32>,
+    /// Not within so many hours of the last one, which had the same words to learn from. Not heeded with `--every 0`.
+    #[arg(long, value_name = "HOURS", default_value_t = 24)]
+    pause: u32,
+    /// The trainer's secret key: a promoted candidate becomes a bundle LINE-RELEASE.coilbundle in its folder.
+    #[arg(long, value_name = "NAME.key", requires = "plant")]
+    key: Option<PathBuf>,
+    /// The plant that the bundle is for, as its lines call it (`bundle.plant`).
+    #[arg(long, value_name = "PLANT", value_parser = super::meant::place)]
+    plant: Option<Place>,
+    /// For how many days the bundle is meant to be in use.
+    #[arg(long, default_value_t = 365)]
+    valid_days: u32,
     /// Other rules, in JSON: `miss_cost`, `false_alarm_cost`, margin, level, alpha, `least_drawn`, `least_nok`.
     #[arg(long, value_name = "JSON")]
     rule: Option<String>,
@@ -55,25 +72,47 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
         .context("--rule is not understood")?;
     let older = args.data.as_ref().map(|data| load_for_training(data, &config.set)).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (record, reason, set, attempt) = runtime.block_on(begin(args))?;
-    let id = format!("{}-{:016x}", args.line, rand::random::<u64>());
-    let begun = async {
-        record.retraining_begins(&id, &args.line, Timestamp::now(), &reason, Some(&set)).await?;
+    // A wrong password is told before anybody waits for a training.
+    let key = args.key.as_ref().map(|key| SecretKey::open(key, password)).transpose()?;
+    let begun = Timestamp::now();
+    let (record, asked) = runtime.block_on(begin(args, begun))?;
+    let Asked { reason, set, attempt, release } = match asked {
+        Ok(asked) => asked,
+        Err(why) => {
+            let told = format!("no retraining for {}: {why}", args.line);
+            let json = serde_json::json!({"line": args.line, "retraining": null, "why": why});
+            println!("{}", if args.json { json.to_string() } else { told });
+            return Ok(());
+        }
+    };
+    let id = format!("{}-{}", args.line, begun.strftime("%Y%m%dT%H%M%SZ"));
+    let out = args.out.join(&id);
+    ensure!(!out.exists(), "{} is there already: try again in a second", out.display());
+    let parts = async {
+        record.retraining_begins(&id, &args.line, begun, &reason, Some(&set)).await?;
         anyhow::Ok(Parts::of(record.labelled(&args.line).await?, &set))
     };
-    let parts = runtime.block_on(begun)?;
-    let done = retrain::candidate(parts, older, &config, &rule, attempt, &args.out);
+    let parts = runtime.block_on(parts)?;
+    let done = retrain::candidate(parts, older, &config, &rule, attempt, &out).and_then(|mut report| {
+        if let (Outcome::Promoted, Some(key)) = (&report.judgement.outcome, &key) {
+            report.bundle = Some(build(args, key, release, &out)?);
+        }
+        Ok(report)
+    });
+    let bundle = done.as_ref().ok().and_then(|report| report.bundle.as_ref());
     let (outcome, why, report) = match &done {
         Ok(report) => {
             let (outcome, why) = match &report.judgement.outcome {
-                Outcome::Promoted => ("promoted", "not worse, and better on NOK coils".to_owned()),
+                Outcome::Promoted => ("promoted", promoted(bundle)),
                 Outcome::Waits { why } => ("waits", why.clone()),
             };
             (outcome, why, serde_json::to_value(report)?)
         }
         Err(error) => ("failed", format!("{error:#}"), serde_json::Value::Null),
     };
-    let ends = record.retraining_ends((&id, &args.line), Timestamp::now(), (outcome, &why), None, &report);
+    let candidate = bundle.map(|bundle| &*bundle.fingerprint);
+    let ends =
+        record.retraining_ends((&id, &args.line), Timestamp::now(), (outcome, &why), candidate, &report);
     runtime.block_on(ends)?;
     let report = done?;
     if args.json {
@@ -86,32 +125,87 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
         report.learned, report.older, judgement.coils, judgement.drawn, judgement.nok
     );
     println!("attempt {}: {outcome}: {why}", judgement.attempt);
-    if judgement.outcome == Outcome::Promoted {
-        println!("next: coilsight-trainer bundle build {}", args.out.join("run").display());
+    match (&judgement.outcome, &report.bundle) {
+        (Outcome::Waits { .. }, _) => {}
+        (Outcome::Promoted, None) => {
+            println!("next: coilsight-trainer bundle build {}", out.join("run").display());
+        }
+        (Outcome::Promoted, Some(bundle)) => println!(
+            "next, for an engineer: coilsight-trainer bundle sign {0} --key ...; coilsight-trainer bundle push {0} --line {1} --broker ...",
+            bundle.file.display(),
+            args.line
+        ),
     }
     Ok(())
 }
 
-/// The record, what asks for it, the set that judges, and which attempt it is since the last promotion.
-async fn begin(args: &RetrainArgs) -> anyhow::Result<(Record, String, String, u32)> {
+fn promoted(bundle: Option<&Bundle>) -> String {
+    let better = "not worse, and better on NOK coils".to_owned();
+    bundle.map_or(better.clone(), |bundle| {
+        format!("{better}: release {} is built and waits for an engineer's signature", bundle.release)
+    })
+}
+
+/// The candidate as the line's next release, signed by the trainer alone.
+fn build(args: &RetrainArgs, key: &SecretKey, release: u64, out: &Path) -> anyhow::Result<Bundle> {
+    let now = Timestamp::now();
+    let days = SignedDuration::from_hours(24 * i64::from(args.valid_days));
+    let line = Place::try_from(args.line.clone()).context("the line's name cannot stand in a bundle")?;
+    let options = BuildOptions {
+        release,
+        plant: args.plant.clone().context("--plant is missing")?,
+        lines: vec![line],
+        floor: 0,
+        now,
+        not_after: now.checked_add(days).context("--valid-days is too far away")?,
+        f32: Vec::new(),
+    };
+    let file = out.join(format!("{}-{release}.coilbundle", args.line));
+    let built = release::build(&ReleaseSet::open(&out.join("run"))?, key, &options, &file)?;
+    Ok(Bundle { file, release, fingerprint: built.fingerprint.to_string() })
+}
+
+/// What asks for a retraining.
+struct Asked {
+    reason: String,
+    /// The set that judges.
+    set: String,
+    /// Which one it is since the last promotion.
+    attempt: u32,
+    /// The line's next release.
+    release: u64,
+}
+
+/// The record, and what in it asks for a retraining, or why nothing does.
+async fn begin(args: &RetrainArgs, now: Timestamp) -> anyhow::Result<(Record, Result<Asked, String>)> {
     let record = super::serve::open(args.record.as_ref(), args.database.as_deref()).await?;
     let lines = record.lines().await?;
     let line = lines.iter().find(|line| line.line == args.line);
     let line = line.with_context(|| format!("the plant's record has no line {}", args.line))?;
-    let active = line.slots.as_ref().and_then(|slots| slots["active"]["fingerprint"].as_str());
-    let set =
-        active.context("the record does not know which set judges: the line has not said it yet")?.to_owned();
+    let slots: Option<State> = line.slots.clone().and_then(|slots| serde_json::from_value(slots).ok());
+    let known = slots.as_ref().and_then(|slots| Some((slots.active.as_ref()?, slots.next_release())));
+    let (active, release) =
+        known.context("the record does not know which set judges: the line has not said it yet")?;
+    let set = active.fingerprint.to_string();
     let triggers = record.standing_triggers(&args.line).await?;
     let standing =
         triggers.into_iter().find(|(_, of, _)| *of == set).map(|(rule, _, what)| format!("{rule}: {what}"));
-    let Some(reason) = standing.or_else(|| args.calendar.then(|| "by the calendar".to_owned())) else {
-        bail!(
-            "nothing asks for new models of {}: no trigger stands (--calendar begins without one)",
-            args.line
-        )
-    };
     let past = record.retrainings(&args.line).await?;
+    let last = past.first().and_then(|one| one.begun);
+    let ago = |hours: u32| {
+        last.is_none_or(|last| now.duration_since(last) >= SignedDuration::from_hours(hours.into()))
+    };
+    let due = args.every.is_some_and(|days| ago(days.saturating_mul(24)));
+    let Some(reason) = standing.or_else(|| due.then(|| "by the calendar".to_owned())) else {
+        let why = "no trigger stands, and by the calendar (--every) none is due".to_owned();
+        return Ok((record, Err(why)));
+    };
+    if args.every != Some(0) && !ago(args.pause) {
+        let why = format!("the last one is less than {} hours ago (--pause)", args.pause);
+        return Ok((record, Err(why)));
+    }
     let since = past.iter().take_while(|one| one.outcome != "promoted");
     let attempt = since.filter(|one| one.outcome == "waits").count() + 1;
-    Ok((record, reason, set, u32::try_from(attempt).unwrap_or(u32::MAX)))
+    let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
+    Ok((record, Ok(Asked { reason, set, attempt, release })))
 }

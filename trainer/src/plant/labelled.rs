@@ -16,6 +16,8 @@ pub struct Known {
     pub decision_id: String,
     /// The coil, with people's label.
     pub coil: LabelledCoil,
+    /// Whose word stands.
+    pub by: String,
     /// Whether people contradict each other on it.
     pub disputed: bool,
     /// Its chance of being drawn for review, if it was drawn.
@@ -31,9 +33,12 @@ pub struct Known {
 impl Record {
     /// Of a line, in order of time.
     pub async fn labelled(&self, line: &str) -> Result<Vec<Known>> {
-        let sql = "SELECT decision_id, assessment, matrix, label, \
-            (SELECT COUNT(DISTINCT label) FROM word WHERE about = decision_id AND withdraws IS NULL AND quarantined = 0) \
-            FROM coil WHERE line = $1 AND label IS NOT NULL AND matrix IS NOT NULL ORDER BY closed_us, decision_id";
+        // Of everybody the last word that was not taken back: who corrects himself contradicts nobody.
+        let sql = "SELECT decision_id, assessment, matrix, label, label_by, (SELECT COUNT(DISTINCT said.label) FROM word said \
+            WHERE said.about = decision_id AND said.withdraws IS NULL AND said.quarantined = 0 AND NOT EXISTS \
+            (SELECT 1 FROM word later WHERE later.about = said.about AND (later.withdraws = said.word OR later.withdraws IS NULL AND \
+            later.quarantined = 0 AND later.operator = said.operator AND (later.place > said.place OR later.place = said.place AND \
+            later.word > said.word)))) FROM coil WHERE line = $1 AND label IS NOT NULL AND matrix IS NOT NULL ORDER BY closed_us, decision_id";
         let rows = sqlx::query(sql).bind(line).fetch_all(&self.pool).await?;
         let mut known = Vec::with_capacity(rows.len());
         for row in rows {
@@ -54,7 +59,8 @@ impl Record {
                     length_m: assessment.length_m.unwrap_or_default(),
                     nok: label == "NOK",
                 },
-                disputed: row.get::<i64, _>(4) > 1,
+                by: row.get::<Option<String>, _>(4).unwrap_or_default(),
+                disputed: row.get::<i64, _>(5) > 1,
                 drawn: assessment.drawn.map(|drawn| drawn.share),
                 verdict: assessment.verdict,
                 by_score: assessment.by_score,

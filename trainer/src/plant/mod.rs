@@ -8,6 +8,7 @@ mod db;
 mod error;
 mod events;
 pub mod labelled;
+mod models;
 mod read;
 mod report;
 pub mod retrainings;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use db::Record;
 pub use error::Error;
+pub use models::{Asked, Figures, History, Model, Which};
 pub use read::{Coil, Happened, Line, Query, Told};
 
 /// What a call gives.

@@ -100,7 +100,7 @@ pub struct Query {
     pub limit: Option<i64>,
 }
 
-fn moment(us: Option<i64>) -> Option<Timestamp> {
+pub(super) fn moment(us: Option<i64>) -> Option<Timestamp> {
     us.and_then(|us| Timestamp::from_microsecond(us).ok())
 }
 

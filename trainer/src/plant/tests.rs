@@ -287,3 +287,101 @@ fn labelled_coils_come_with_their_matrix_and_without_quarantined_words() {
         assert_eq!(known[0].by_score, Some(Verdict::Ok));
     });
 }
+
+/// As the program of an earlier release left it: every schema that was ever released, with something in it.
+#[test]
+fn a_record_of_every_released_schema_is_brought_up_to_date_and_keeps_what_it_has() {
+    use sqlx::migrate::Migrator;
+    let every = sqlx::migrate!("src/plant/migrations");
+    for released in 1..every.iter().count() {
+        on_a_runtime(async {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("record.sqlite");
+            let url = format!("sqlite://{}?mode=rwc", file.display());
+            sqlx::any::install_default_drivers();
+            let pool = sqlx::AnyPool::connect(&url).await.unwrap();
+            let then = every.iter().take(released).cloned().collect::<Vec<_>>();
+            Migrator { migrations: then.into(), ..Migrator::DEFAULT }.run(&pool).await.unwrap();
+            let then = Record { pool };
+            let first = batch("gl2", Place::default(), place(10), vec![decision("gl2", 1)]);
+            then.store(PREFIX, &first, moment(0)).await.unwrap();
+            then.close().await;
+            let now = Record::in_file(&file).await.unwrap();
+            assert_eq!(now.coils(&Query::default()).await.unwrap().len(), 1, "schema {released}");
+            let second = batch("gl2", place(10), place(20), vec![decision("gl2", 2)]);
+            assert_eq!(now.store(PREFIX, &second, moment(0)).await.unwrap().upto, place(20));
+        });
+    }
+}
+
+#[test]
+fn a_record_of_a_later_program_is_left_alone() {
+    on_a_runtime(async {
+        let (folder, record) = record().await;
+        let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+            VALUES (9999, 'of tomorrow', TRUE, x'00', 0)";
+        sqlx::query(sql).execute(&record.pool).await.unwrap();
+        record.close().await;
+        let refused = Record::in_file(&folder.path().join("record.sqlite")).await.unwrap_err();
+        assert!(refused.to_string().contains("update the older of the two"), "{refused}");
+    });
+}
+
+#[test]
+fn who_corrects_himself_contradicts_nobody() {
+    on_a_runtime(async {
+        let (_folder, record) = record().await;
+        let by = |entry: Entry, operator: &str| match entry {
+            Entry::Word { key, about, mut word } => {
+                word.feedback.operator = operator.into();
+                Entry::Word { key, about, word }
+            }
+            decision @ Entry::Decision { .. } => decision,
+        };
+        let records = vec![
+            decision("gl2", 1),
+            decision("gl2", 2),
+            decision("gl2", 3),
+            word("gl2", "a", 1, Label::Nok, None),
+            word("gl2", "b", 1, Label::Ok, None),
+            word("gl2", "c", 2, Label::Nok, None),
+            by(word("gl2", "d", 2, Label::Ok, None), "Ben"),
+            by(word("gl2", "e", 3, Label::Ok, None), "Ben"),
+            by(word("gl2", "f", 3, Label::Ok, Some("e")), "Ben"),
+            word("gl2", "g", 3, Label::Nok, None),
+        ];
+        record.store(PREFIX, &batch("gl2", Place::default(), place(1), records), moment(0)).await.unwrap();
+        let known = record.labelled("gl2").await.unwrap();
+        let told: Vec<_> = known.iter().map(|one| (&*one.decision_id, one.disputed, &*one.by)).collect();
+        assert_eq!(told, [("gl2-1", false, "Ada"), ("gl2-2", true, "Ben"), ("gl2-3", false, "Ada")]);
+    });
+}
+
+#[test]
+fn everything_about_a_set_is_one_question() {
+    on_a_runtime(async {
+        let (_folder, record) = record().await;
+        let set = "ab".repeat(32);
+        let records = vec![decision("gl2", 1), decision("gl2", 2), word("gl2", "a", 1, Label::Nok, None)];
+        record.store(PREFIX, &batch("gl2", Place::default(), place(1), records), moment(0)).await.unwrap();
+        record.retraining_begins("r1", "gl2", moment(11), "misses", Some(&set)).await.unwrap();
+        let ended = ("promoted", "better");
+        let candidate = "cd".repeat(32);
+        let report = serde_json::json!({});
+        record.retraining_ends(("r1", "gl2"), moment(12), ended, Some(&candidate), &report).await.unwrap();
+        let slots = r#"{"version": 1, "line": "gl2", "active": {"name": "gl2-set", "release": 3, "fingerprint": "FP"},
+            "candidate": null, "last_good": null, "newest_release": 3, "newest_time": null, "trust_version": 0,
+            "at": "2026-06-01T00:00:00Z"}"#
+            .replace("FP", &candidate);
+        record.slots(PREFIX, &model::State::parse(slots.as_bytes()).unwrap(), moment(13)).await.unwrap();
+        let old = record.model(&set).await.unwrap();
+        assert_eq!((old.lines[0].coils, old.lines[0].labelled, old.lines[0].slot), (2, 1, None));
+        let next = record.model(&candidate).await.unwrap();
+        assert_eq!((next.lines[0].coils, next.lines[0].slot), (0, Some("active")));
+        assert_eq!(next.retrainings[0].id, "r1");
+        let kinds: Vec<_> = next.history.iter().map(|one| &*one.kind).collect();
+        assert_eq!(kinds, ["active", "retraining", "retraining"], "{:?}", next.history);
+        assert!(record.model("unheard of").await.unwrap().is_empty());
+        assert_eq!(record.models(Some("gl3")).await.unwrap(), []);
+    });
+}

@@ -16,7 +16,7 @@ use coilsight_models::verdict::Verdict;
 use rule::{Held, Judgement, Rule};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What people have judged, divided.
 #[derive(Clone, Debug)]
@@ -77,6 +77,19 @@ pub struct Report {
     pub without_order: usize,
     /// The judgement.
     pub judgement: Judgement,
+    /// The bundle, if it was promoted and built.
+    pub bundle: Option<Bundle>,
+}
+
+/// A candidate as the line's next release, which an engineer has yet to sign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Bundle {
+    /// Where it lies.
+    pub file: PathBuf,
+    /// Its release.
+    pub release: u64,
+    /// What it is called by.
+    pub fingerprint: String,
 }
 
 /// Trains a candidate into `out` and judges it.
@@ -113,7 +126,7 @@ pub fn candidate(
         held.after = as_the_line_would(coil, p_nok, None, &policy).called_nok;
     }
     let judgement = rule.judge(&held, attempt);
-    Ok(Report { learned, older: before, disputed, without_order, judgement })
+    Ok(Report { learned, older: before, disputed, without_order, judgement, bundle: None })
 }
 
 #[cfg(test)]
@@ -132,6 +145,7 @@ mod tests {
                 length_m: 900.0,
                 nok: true,
             },
+            by: "Ada".into(),
             disputed: false,
             drawn,
             verdict,

@@ -46,7 +46,7 @@ impl Default for Rule {
             false_alarm_cost: 1.0,
             margin: 0.02,
             level: 0.95,
-            alpha: 0.05,
+            alpha: 0.01,
             least_drawn: 30,
             least_nok: 6,
             draws: 2000,
@@ -228,7 +228,7 @@ mod tests {
         let found = Rule::default().judge(&held, 1);
         assert!((found.saved.unwrap() - 5.0 * 50.0 / 51.0).abs() < 1e-12);
         assert!((found.p - 0.5).abs() < 1e-12, "{}", found.p);
-        assert!((found.needed - 0.05 * 6.0 / std::f64::consts::PI.powi(2)).abs() < 1e-12);
+        assert!((found.needed - 0.01 * 6.0 / std::f64::consts::PI.powi(2)).abs() < 1e-12);
         assert!((better(&McNemar::new(1, 5)) - 7.0 / 64.0).abs() < 1e-12);
         assert!((better(&McNemar::new(3, 0)) - 1.0).abs() < 1e-12);
     }
@@ -265,7 +265,7 @@ mod tests {
             })
         });
         let share = ever.count() as f64 / lines as f64;
-        assert!(share <= 0.05, "{share} of lines were given a candidate that is no better");
+        assert!(share <= 0.01, "{share} of lines were given a candidate that is no better");
     }
 
     #[test]

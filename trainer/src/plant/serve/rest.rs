@@ -7,6 +7,11 @@
 //! | `/api/v1/coils/{decision_id}` | a decision with all words on it |
 //! | `/api/v1/history?line&about` | what happened, latest first |
 //! | `/api/v1/lines/{line}/retrainings` | what was done about models |
+//! | `/api/v1/lines/{line}/performance?set&judge` | how they do and did (the paper's mperformance), latest first |
+//! | `/api/v1/lines/{line}/triggers` | what asked for new ones, and whether it still does |
+//! | `/api/v1/models?line` | sets that judged or wait, and where they are available |
+//! | `/api/v1/models/{fingerprint}` | everything about a set |
+//! | `/api/v1/status` | whether lines are heard, and what has come |
 //! | `/healthz`, `/readyz`, `/metrics` | whether it lives, whether the database answers, counters |
 
 use super::Counts;
@@ -38,6 +43,11 @@ pub fn router(record: Record, counts: Arc<Counts>, hosts: Vec<String>) -> Router
         .route("/page.js", get(|| async { asset("text/javascript; charset=utf-8", include_str!("page.js")) }))
         .route("/api/v1/lines", get(lines))
         .route("/api/v1/lines/{line}/retrainings", get(retrainings))
+        .route("/api/v1/lines/{line}/performance", get(performance))
+        .route("/api/v1/lines/{line}/triggers", get(triggers))
+        .route("/api/v1/models", get(models))
+        .route("/api/v1/models/{fingerprint}", get(model))
+        .route("/api/v1/status", get(status))
         .route("/api/v1/coils", get(coils))
         .route("/api/v1/coils/{decision_id}", get(coil))
         .route("/api/v1/history", get(history))
@@ -171,6 +181,65 @@ async fn history(
 
 async fn retrainings(State(desk): State<Desk>, Path(line): Path<String>) -> Result<Response, Error> {
     Ok(Json(json!({"retrainings": desk.record.retrainings(&line).await?})).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whose {
+    set: Option<String>,
+    judge: Option<String>,
+}
+
+async fn performance(
+    State(desk): State<Desk>,
+    Path(line): Path<String>,
+    asked: Result<axum::extract::Query<Whose>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Error> {
+    let Ok(axum::extract::Query(Whose { set, judge })) = asked else { return Ok(bad_query()) };
+    let figures = desk.record.performance(&crate::plant::Which { line: Some(line), set, judge }).await?;
+    Ok(Json(json!({"performance": figures})).into_response())
+}
+
+async fn triggers(State(desk): State<Desk>, Path(line): Path<String>) -> Result<Response, Error> {
+    let which = crate::plant::Which { line: Some(line), ..crate::plant::Which::default() };
+    Ok(Json(json!({"triggers": desk.record.triggers(&which).await?})).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Where {
+    line: Option<String>,
+}
+
+async fn models(
+    State(desk): State<Desk>,
+    asked: Result<axum::extract::Query<Where>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Error> {
+    let Ok(axum::extract::Query(Where { line })) = asked else { return Ok(bad_query()) };
+    Ok(Json(json!({"models": desk.record.models(line.as_deref()).await?})).into_response())
+}
+
+async fn model(State(desk): State<Desk>, Path(fingerprint): Path<String>) -> Result<Response, Error> {
+    let history = desk.record.model(&fingerprint).await?;
+    if history.is_empty() {
+        let (message, to_do) =
+            ("no line has used this set, and no retraining led to it", "see GET /api/v1/models");
+        return Ok(fault(StatusCode::NOT_FOUND, "not_found", message, to_do));
+    }
+    Ok(Json(history).into_response())
+}
+
+async fn status(State(desk): State<Desk>) -> Result<Response, Error> {
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let lines = desk.record.lines().await?.into_iter();
+    let lines = lines.map(|line| json!({"line": line.line, "heard": line.heard, "newest": line.newest}));
+    let counts = &desk.counts;
+    let status = json!({
+        "broker": if count(&counts.connected) == 1 { "connected" } else { "away" },
+        "batches": count(&counts.batches), "reports": count(&counts.reports), "refused": count(&counts.refused),
+        "failed": count(&counts.failed), "lines": lines.collect::<Vec<_>>(),
+    });
+    Ok(Json(status).into_response())
 }
 
 async fn ready(State(desk): State<Desk>) -> Result<Response, Error> {
