@@ -137,7 +137,7 @@ mod tests {
     use coilsight_models::message::upload::{Way, payload};
     use coilsight_models::verdict::Verdict;
 
-    const LONG: &str = "a-model-whose-name-is-as-long-as-a-manifest-allows-it-to-become";
+    const LONG: &str = "a-model-whose-name-is-as-long-as-a-manifest-lets-it-become";
 
     /// Coils of a set of `models`, every second one NOK and found, all labelled.
     fn judged(models: usize) -> Vec<Judged> {
