@@ -13,7 +13,7 @@
 //!
 //! The manifest states every file's length and SHA-256, so a signature over it covers the whole. Only
 //! header and signatures are interpreted before the signatures are checked. It brings a model set, other
-//! thresholds for one, or other keys to believe ([`manifest::Content`]); who must have signed depends on that
+//! thresholds for one, other keys to believe, or a library of surfaces ([`manifest::Content`]); who must have signed depends on that
 //! ([`TrustDocument`]).
 //!
 //! [`Builder`] lays a bundle out, [`Verified`] is what a device works with, [`Unverified`] is for
@@ -32,6 +32,7 @@ mod name;
 mod place;
 mod read;
 mod signature;
+mod surfaces;
 mod trust;
 mod unique;
 mod verify;

@@ -9,6 +9,7 @@ mod golden;
 mod kernels;
 mod network;
 mod novelty;
+pub mod surface;
 
 use crate::bundle::manifest::{Calibration, Source};
 use crate::bundle::{FileName, Id, Verified, golden::GoldenFault, golden::GoldenSet};

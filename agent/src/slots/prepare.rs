@@ -171,7 +171,7 @@ pub fn prepare(
     }
     let (set, policy) = match &manifest.content {
         Content::Policy(change) => (change.set, Some(fingerprint)),
-        Content::Set(_) | Content::Trust(_) => (fingerprint, None),
+        Content::Set(_) | Content::Trust(_) | Content::Surfaces(_) => (fingerprint, None),
     };
     let release = Release {
         name: manifest.name.to_string(),
@@ -186,7 +186,7 @@ pub fn prepare(
             let judge = judge_of_set(store, set)?;
             judge.with_policy(change.policy.clone(), &release.name, release.release, fingerprint)
         }
-        Content::Set(_) | Content::Trust(_) => BundleJudge::open(&bundle)?,
+        Content::Set(_) | Content::Trust(_) | Content::Surfaces(_) => BundleJudge::open(&bundle)?,
     };
     store.keep(path, fingerprint).map_err(Refusal::Unkept)?;
     Ok(Found::Judge(Box::new(Prepared { release, gist, judge })))
@@ -207,6 +207,7 @@ fn gist(bundle: &Verified) -> Gist {
             )
         }
         Content::Policy(change) => change.why.clone(),
+        Content::Surfaces(library) => format!("{} classes of surfaces", library.classes.len()),
         Content::Trust(document) => {
             format!("{} keys, {} of them revoked for ever", document.keys.len(), document.revoked.len())
         }

@@ -3,7 +3,7 @@
 use super::check::ManifestFault;
 use super::error::RefusedBundle;
 use super::framing::Front;
-use super::manifest::{FORMAT, FileEntry, Manifest};
+use super::manifest::{FileEntry, Manifest};
 use super::name::{FileName, Sha256};
 use super::signature::{SignatureFault, SignatureText};
 use super::verify::Limits;
@@ -44,7 +44,8 @@ pub struct Builder {
 impl Builder {
     /// Starts from everything but `format` and `files`, which are filled in here.
     pub fn new(manifest: Manifest) -> Self {
-        Self { manifest: Manifest { format: FORMAT, files: Vec::new(), ..manifest }, files: Vec::new() }
+        let format = manifest.content.format();
+        Self { manifest: Manifest { format, files: Vec::new(), ..manifest }, files: Vec::new() }
     }
 
     /// Adds a file; files are laid out in the order of these calls.

@@ -3,7 +3,7 @@
 mod fault;
 
 use super::golden::MAX_TOLERANCE;
-use super::manifest::{Content, FORMAT, FileEntry, Manifest, ModelSet, Novelty, Part, Reference, Source};
+use super::manifest::{Content, FileEntry, Manifest, ModelSet, Novelty, Part, Reference, Source};
 use super::name::{FileName, Id};
 use super::place::Place;
 use crate::prepare::PrepareSpec;
@@ -56,7 +56,7 @@ impl std::fmt::Display for FileRole {
 impl Manifest {
     /// Whether it makes sense, on its own.
     pub fn check(&self) -> Result<(), ManifestFault> {
-        if self.format != FORMAT {
+        if self.format != self.content.format() {
             return Err(ManifestFault::Format(self.format));
         }
         if !(1..=MAX_RELEASE).contains(&self.release) {
@@ -84,6 +84,7 @@ impl Manifest {
                 change.policy.check().map_err(ManifestFault::Policy)?;
                 text("the reason for another policy", &change.why)?;
             }
+            Content::Surfaces(library) => library.check(&self.files)?,
             Content::Trust(document) => {
                 document.check().map_err(ManifestFault::Trust)?;
                 if document.version != self.release {
@@ -101,7 +102,11 @@ impl Manifest {
 
     /// Every file that something uses, with what it is used as.
     pub fn roles(&self) -> Result<BTreeMap<&FileName, FileRole>, ManifestFault> {
-        self.set().map_or_else(|| Ok(BTreeMap::new()), ModelSet::roles)
+        match &self.content {
+            Content::Set(set) => set.roles(),
+            Content::Surfaces(library) => library.roles(),
+            Content::Policy(_) | Content::Trust(_) => Ok(BTreeMap::new()),
+        }
     }
 }
 
@@ -305,7 +310,12 @@ fn gives(parts: &[Part], id: &Id, output: &str) -> bool {
     parts.iter().any(|part| part.id == *id && part.outputs.iter().any(|name| name == output))
 }
 
-fn count(what: &'static str, found: usize, least: usize, most: usize) -> Result<(), ManifestFault> {
+pub(super) fn count(
+    what: &'static str,
+    found: usize,
+    least: usize,
+    most: usize,
+) -> Result<(), ManifestFault> {
     if (least..=most).contains(&found) {
         Ok(())
     } else {
@@ -313,7 +323,10 @@ fn count(what: &'static str, found: usize, least: usize, most: usize) -> Result<
     }
 }
 
-fn unique<'a>(what: &'static str, names: impl Iterator<Item = &'a str>) -> Result<(), ManifestFault> {
+pub(super) fn unique<'a>(
+    what: &'static str,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), ManifestFault> {
     let mut seen = BTreeSet::new();
     for name in names {
         if !seen.insert(name) {
@@ -323,14 +336,14 @@ fn unique<'a>(what: &'static str, names: impl Iterator<Item = &'a str>) -> Resul
     Ok(())
 }
 
-fn text(what: &'static str, text: &str) -> Result<(), ManifestFault> {
+pub(super) fn text(what: &'static str, text: &str) -> Result<(), ManifestFault> {
     if text.is_empty() || text.len() > MAX_TEXT || text.contains(char::is_control) {
         return Err(ManifestFault::Text { what });
     }
     Ok(())
 }
 
-fn above_zero(what: String, value: f64) -> Result<(), ManifestFault> {
+pub(super) fn above_zero(what: String, value: f64) -> Result<(), ManifestFault> {
     let rule = "it must be above 0 and at most a million";
     if value > 0.0 {
         between(what, value, 0.0, 1e6, rule)

@@ -4,7 +4,6 @@
 use super::attack::Attack;
 use super::check::ManifestFault;
 use super::framing::{FRAMING, MAX_SIGNATURES};
-use super::manifest::FORMAT;
 use super::name::{FileName, Sha256};
 use super::signature::{KeyId, SignatureFault};
 use super::trust::KeyRole;
@@ -168,20 +167,24 @@ pub enum RefusedBundle {
 
     /// A manifest format that this program does not know.
     #[error(
-        "Update this program before the models: the manifest is of format {found}, this program reads {FORMAT}"
+        "Update this program before the models: the manifest is of format {found}, this program reads {reads}"
     )]
     NewerFormat {
         /// What the manifest says.
         found: u32,
+        /// What is read of its kind.
+        reads: u32,
     },
 
     /// A manifest format that this program no longer reads.
     #[error(
-        "Build the bundle again with the present trainer: the manifest is of format {found}, this program reads {FORMAT}"
+        "Build the bundle again with the present trainer: the manifest is of format {found}, this program reads {reads}"
     )]
     OlderFormat {
         /// What the manifest says.
         found: u32,
+        /// What is read of its kind.
+        reads: u32,
     },
 
     /// JSON that is not a manifest: unknown or missing fields, values out of form.

@@ -15,14 +15,21 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The manifest format that this program writes and reads.
+pub use super::surfaces::{
+    MAX_CLASSES, MAX_EMBEDDING, MAX_REFERENCES, Measure, SurfaceClass, SurfaceLibrary, SurfacePrepare,
+    SurfaceProvenance,
+};
+
+/// The manifest format of everything for coils.
 pub const FORMAT: u32 = 3;
+/// The manifest format of [`Content::Surfaces`].
+pub const SURFACES_FORMAT: u32 = 4;
 
 /// What is signed: for whom it is, how new it is, what it brings, and every file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`FORMAT`].
+    /// As [`Content::format`] says.
     pub format: u32,
     /// What people call it.
     pub name: Id,
@@ -57,6 +64,19 @@ pub enum Content {
     Policy(PolicyChange),
     /// Other keys to believe.
     Trust(Box<TrustDocument>),
+    /// A library of surface classes.
+    Surfaces(Box<SurfaceLibrary>),
+}
+
+impl Content {
+    /// The lowest manifest format that has it: a program that does not know it asks to be updated, and older ones still read
+    /// what they know.
+    pub fn format(&self) -> u32 {
+        match self {
+            Self::Set(_) | Self::Policy(_) | Self::Trust(_) => FORMAT,
+            Self::Surfaces(_) => SURFACES_FORMAT,
+        }
+    }
 }
 
 /// A model set: how coils become tensors, which networks judge, and what their scores mean.
@@ -323,23 +343,26 @@ impl Manifest {
     pub fn set(&self) -> Option<&ModelSet> {
         match &self.content {
             Content::Set(set) => Some(set),
-            Content::Policy(_) | Content::Trust(_) => None,
+            Content::Policy(_) | Content::Trust(_) | Content::Surfaces(_) => None,
         }
     }
 
     /// Reads a manifest and checks that it makes sense. Says nothing about who wrote it.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, RefusedBundle> {
-        /// The one field that every format has.
+        /// What every format has.
         #[derive(Deserialize)]
         struct Any {
             format: u32,
+            #[serde(default)]
+            content: serde_json::Value,
         }
         let any: Any = serde_json::from_slice(bytes).map_err(RefusedBundle::ManifestText)?;
-        if any.format < FORMAT {
-            return Err(RefusedBundle::OlderFormat { found: any.format });
+        let reads = if any.content.get("surfaces").is_some() { SURFACES_FORMAT } else { FORMAT };
+        if any.format < reads {
+            return Err(RefusedBundle::OlderFormat { found: any.format, reads });
         }
-        if any.format > FORMAT {
-            return Err(RefusedBundle::NewerFormat { found: any.format });
+        if any.format > reads {
+            return Err(RefusedBundle::NewerFormat { found: any.format, reads });
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(RefusedBundle::ManifestText)?;
         manifest.check().map_err(RefusedBundle::Manifest)?;

@@ -223,6 +223,11 @@ pub enum NotForHere {
         /// When it says it was made.
         created_at: Timestamp,
     },
+    /// A library of surfaces, where coils are judged by their thickness.
+    #[error(
+        "Send a set for coils: this bundle brings a library of surface pictures, which this agent does not use"
+    )]
+    Surfaces,
     /// A policy for a set that does not judge here.
     #[error(
         "Build the policy anew for the set that judges here: it is for the set {meant}, here is {} ({})",
@@ -246,7 +251,7 @@ impl NotForHere {
             Self::FastForward { .. } | Self::Future { .. } => Attack::FastForward,
             Self::Freeze { .. } => Attack::Freeze,
             Self::OtherSet { .. } => Attack::MixAndMatch,
-            Self::Agent { .. } => return None,
+            Self::Agent { .. } | Self::Surfaces => return None,
         })
     }
 }
@@ -289,6 +294,7 @@ impl Manifest {
             Content::Policy(change) if here.active_set != Some(change.set) => {
                 Err(NotForHere::OtherSet { meant: change.set, here: here.active_set })
             }
+            Content::Surfaces(_) => Err(NotForHere::Surfaces),
             Content::Policy(_) | Content::Set(_) | Content::Trust(_) => Ok(()),
         }
     }

@@ -159,9 +159,9 @@ fn a_signed_manifest_is_still_read_strictly() {
     let refuse = |text: &str| read(&around(&key, text.as_bytes(), b""), &key.trusted()).unwrap_err();
 
     let newer = refuse(&good.replacen("\"format\": 3", "\"format\": 4", 1));
-    assert!(matches!(newer, RefusedBundle::NewerFormat { found: 4 }), "{newer}");
+    assert!(matches!(newer, RefusedBundle::NewerFormat { found: 4, reads: 3 }), "{newer}");
     let older = refuse(&good.replacen("\"format\": 3", "\"format\": 2", 1));
-    assert!(matches!(older, RefusedBundle::OlderFormat { found: 2 }), "{older}");
+    assert!(matches!(older, RefusedBundle::OlderFormat { found: 2, reads: 3 }), "{older}");
     assert!(older.to_string().contains("Build the bundle again"), "{older}");
     for (what, text) in [
         ("unknown field", good.replacen("\"release\"", "\"expires\": 1, \"release\"", 1)),

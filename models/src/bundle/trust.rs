@@ -243,7 +243,7 @@ impl TrustedKeys {
             Rule::Roles(document) => document,
         };
         let roles: &[KeyRole] = match content {
-            Content::Set(_) => &[KeyRole::Build, KeyRole::Release],
+            Content::Set(_) | Content::Surfaces(_) => &[KeyRole::Build, KeyRole::Release],
             Content::Policy(_) => &[KeyRole::Release],
             Content::Trust(_) => &[KeyRole::Trust],
         };
@@ -256,7 +256,7 @@ impl TrustedKeys {
         }
         match content {
             Content::Trust(next) => Self::follows(document, next, front),
-            Content::Set(_) | Content::Policy(_) => Ok(()),
+            Content::Set(_) | Content::Policy(_) | Content::Surfaces(_) => Ok(()),
         }
     }
 

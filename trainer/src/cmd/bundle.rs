@@ -4,6 +4,8 @@ mod inspect;
 mod policy;
 mod sign;
 
+pub use inspect::keys;
+
 use super::keygen::password;
 use super::meant::MeantFor;
 use crate::release::{BuildOptions, BuiltModel, EVERY, ReleaseSet, SecretKey, build};

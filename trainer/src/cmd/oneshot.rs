@@ -1,5 +1,6 @@
 //! `oneshot`: surfaces that are recognised from one picture.
 
+mod bundle;
 mod episodes;
 mod library;
 mod paper;
@@ -15,6 +16,7 @@ pub enum OneshotCommand {
     Episodes(episodes::EpisodesArgs),
     Library(library::LibraryArgs),
     Add(library::AddArgs),
+    Bundle(bundle::BundleArgs),
     Recognise(library::RecogniseArgs),
 }
 
@@ -25,6 +27,7 @@ pub fn run(command: &OneshotCommand) -> anyhow::Result<()> {
         OneshotCommand::Episodes(args) => episodes::run(args),
         OneshotCommand::Library(args) => library::make(args),
         OneshotCommand::Add(args) => library::add(args),
+        OneshotCommand::Bundle(args) => bundle::run(args),
         OneshotCommand::Recognise(args) => library::recognise(args),
     }
 }

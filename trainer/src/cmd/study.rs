@@ -245,7 +245,7 @@ fn end(opened: &Opened, common: &Common, ending: &Ending) -> anyhow::Result<()> 
         gold: gold.as_ref(),
         costs: &finished.costs,
         pictures: &last::pictures(&finished.results, set, &common.out)?,
-        command: &std::env::args().collect::<Vec<_>>().join(" "),
+        command: &last::command_line(std::env::args()),
     };
     let written = report::write(&common.out, &told)?;
     if ending.json {

@@ -1,6 +1,8 @@
 //! N-way k-shot episodes: some classes, some pictures of each to know them by, others to recognise.
 
 use super::error::OneShotError;
+pub use coilsight_models::bundle::manifest::Measure;
+pub use coilsight_models::surface::{direct, squared};
 use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
@@ -26,16 +28,6 @@ impl Default for Episodes {
     fn default() -> Self {
         Self { ways: 3, shots: 1, queries: 15, count: 1000, seed: 0 }
     }
-}
-
-/// What distance is between whitened features.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Measure {
-    /// Of the points.
-    Euclidean,
-    /// Of their directions from the mean of the known classes.
-    Cosine,
 }
 
 /// A picture as it is known, and as it is asked about.
@@ -177,21 +169,6 @@ impl Prepared {
         let far = |k: &usize| squared(&self.views[query].query, &known[*k]);
         (0..known.len()).min_by(|a, b| far(a).total_cmp(&far(b))).unwrap_or(0)
     }
-}
-
-/// Makes a vector its direction; nothing has none and stays.
-pub fn direct(vector: &mut [f32]) {
-    let length = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
-    if length > 0.0 {
-        for v in vector {
-            *v /= length;
-        }
-    }
-}
-
-/// The squared Euclidean distance.
-pub fn squared(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
 #[cfg(test)]

@@ -4,12 +4,11 @@
 //! `library.json` has the rest. A line that runs the file in tract needs no trainer.
 
 use super::encoder::Encoder;
-use super::episodes::{Measure, direct, squared};
 use super::error::OneShotError;
 use super::features::Features;
 use super::pictures::{MAX_NAME, SIDE, check_name};
 use super::recipe::Recipe;
-use super::turns::{TURNS, turned};
+use super::turns::TURNS;
 use super::whiten::Whitening;
 use crate::export::float;
 use crate::export::folded::Op;
@@ -17,6 +16,9 @@ use crate::export::runtime::Runtime;
 use crate::run::{hex, write_whole};
 use crate::weights::read_file;
 use anyhow::{Context, ensure};
+use coilsight_models::bundle::manifest::{MAX_CLASSES, MAX_EMBEDDING, MAX_REFERENCES};
+pub use coilsight_models::surface::Recognised;
+use coilsight_models::surface::{plane, recognised};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -30,12 +32,6 @@ const LIBRARY: &str = "library.json";
 /// Bytes of `encoder.onnx`, and of `library.json`, at most.
 const MAX_ENCODER: u64 = 256 << 20;
 const MAX_LIBRARY: u64 = 64 << 20;
-/// Classes, and references of each, at most.
-const MAX_CLASSES: usize = 256;
-const MAX_REFERENCES: usize = 64;
-/// Values of an embedding at most.
-const MAX_EMBEDDING: usize = 8192;
-
 /// What `library.json` says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,17 +74,6 @@ pub struct Library {
     encoder: Runtime,
 }
 
-/// What a picture was recognised as.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Recognised {
-    /// The nearest class; none where it is like nothing that is known.
-    pub class: Option<String>,
-    /// Its distance, and those of the others, the nearest first.
-    pub distances: Vec<(String, f64)>,
-    /// The library's limit.
-    pub limit: f64,
-}
-
 /// The encoder with the whitening as its last layer, as ONNX.
 pub fn encoder_of(encoder: &Encoder, whitening: &Whitening) -> anyhow::Result<Vec<u8>> {
     let mut net = encoder.network.fold()?;
@@ -121,6 +106,13 @@ impl Library {
 
     /// Opens a library and checks that it holds together.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        let (record, onnx) = Self::read(folder)?;
+        let encoder = Runtime::load(&onnx)?;
+        Ok(Self { folder: folder.to_owned(), record, encoder })
+    }
+
+    /// What a library says, and its encoder as ONNX.
+    pub fn read(folder: &Path) -> anyhow::Result<(Record, Vec<u8>)> {
         let refused = |why: String| OneShotError::Library { path: folder.to_owned(), why };
         let record = read_file(&folder.join(LIBRARY), MAX_LIBRARY)?;
         let record: Record = serde_json::from_slice(&record).map_err(|e| {
@@ -133,8 +125,7 @@ impl Library {
                 refused(format!("{ENCODER} is not the one that {LIBRARY} names: make it anew")).into()
             );
         }
-        let encoder = Runtime::load(&onnx)?;
-        Ok(Self { folder: folder.to_owned(), record, encoder })
+        Ok((record, onnx))
     }
 
     /// Teaches a class by one more picture ([`SIDE`] x [`SIDE`]); kept at once. Says whether the picture was new.
@@ -169,9 +160,7 @@ impl Library {
         let ways = if turns { TURNS } else { 1 };
         let mut mean = vec![0.0; self.record.embedding];
         for turn in 0..ways {
-            let plane: Vec<f32> =
-                turned(pixels, SIDE, turn).iter().map(|p| (f32::from(*p) - 127.0) / 128.0).collect();
-            let found = self.encoder.run(&plane.repeat(3), &[])?.into_iter().next().unwrap_or_default();
+            let found = self.encoder.run(&plane(pixels, turn), &[])?.into_iter().next().unwrap_or_default();
             ensure!(
                 found.len() == mean.len() && found.iter().all(|v| v.is_finite()),
                 "the encoder gave {} values where {} finite ones were expected",
@@ -214,29 +203,10 @@ impl Record {
         empty.map_or(Ok(()), |(name, _)| Err(format!("the references of {name:?} are damaged")))
     }
 
-    fn judge(&self, mut query: Vec<f32>) -> Recognised {
-        let cosine = self.recipe.measure == Measure::Cosine;
-        let ready = |v: &mut Vec<f32>| {
-            if cosine {
-                direct(v);
-            }
-        };
-        ready(&mut query);
-        let distance = |known: &Vec<Reference>| {
-            let mut mean = vec![0.0; query.len()];
-            for reference in known {
-                let mut one = reference.embedding.clone();
-                ready(&mut one);
-                mean.iter_mut().zip(one).for_each(|(m, v)| *m += v / known.len() as f32);
-            }
-            ready(&mut mean);
-            f64::from(squared(&query, &mean)).sqrt()
-        };
-        let mut distances: Vec<(String, f64)> =
-            self.classes.iter().map(|(name, known)| (name.clone(), distance(known))).collect();
-        distances.sort_by(|a, b| a.1.total_cmp(&b.1));
-        let nearest = distances.first().filter(|(_, distance)| *distance <= self.limit);
-        Recognised { class: nearest.map(|(name, _)| name.clone()), limit: self.limit, distances }
+    fn judge(&self, query: Vec<f32>) -> Recognised {
+        let classes =
+            self.classes.iter().map(|(name, known)| (name.as_str(), known.iter().map(|r| &r.embedding[..])));
+        recognised(self.recipe.measure, self.limit, query, classes)
     }
 }
 

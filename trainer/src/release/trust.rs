@@ -157,7 +157,7 @@ pub fn read(file: &Path) -> anyhow::Result<TrustDocument> {
     let bundle = Unverified::read(BufReader::new(File::open(file).with_context(cannot)?))?;
     match &bundle.claimed().content {
         Content::Trust(document) => Ok((**document).clone()),
-        Content::Set(_) | Content::Policy(_) => {
+        Content::Set(_) | Content::Policy(_) | Content::Surfaces(_) => {
             bail!("give a trust document: {} is a bundle that brings none", file.display())
         }
     }

@@ -105,7 +105,7 @@ pub fn look(results: &Results, out: &Path, data: &Path, name: &str) -> anyhow::R
             set: name.into(),
             data: sha256.clone(),
             of: run.display().to_string(),
-            command: std::env::args().collect::<Vec<_>>().join(" "),
+            command: command_line(std::env::args()),
         })?;
         let (p_nok, policy) = by_run(&run, &set)?;
         let coils = set.coils.iter().zip(&p_nok);
@@ -121,4 +121,27 @@ pub fn look(results: &Results, out: &Path, data: &Path, name: &str) -> anyhow::R
     let gold = Gold { set: name.into(), sha256, looks, of };
     write_whole(&file, &serde_json::to_vec_pretty(&gold)?)?;
     Ok(gold)
+}
+
+/// The command for people to repeat: the program by its name alone, for where it lies is this machine's business.
+pub fn command_line(mut arguments: impl Iterator<Item = String>) -> String {
+    let program = arguments.next().unwrap_or_default();
+    let name =
+        Path::new(&program).file_name().map_or(program.clone(), |name| name.to_string_lossy().into_owned());
+    std::iter::once(name).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_names_the_program_and_not_where_it_lies() {
+        let told = |words: &[&str]| command_line(words.iter().map(ToString::to_string));
+        assert_eq!(
+            told(&["/home/me/bin/coilsight-trainer", "study", "a.yaml"]),
+            "coilsight-trainer study a.yaml"
+        );
+        assert_eq!(told(&["coilsight-trainer"]), "coilsight-trainer");
+    }
 }

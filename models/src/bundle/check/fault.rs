@@ -1,6 +1,6 @@
 //! What can be wrong with a manifest that is well-formed.
 
-use crate::bundle::manifest::FORMAT;
+use crate::bundle::manifest::{FORMAT, SURFACES_FORMAT};
 use crate::bundle::name::{FileName, Id};
 use crate::bundle::trust::TrustFault;
 use crate::prepare::BadSpec;
@@ -10,8 +10,18 @@ use crate::verdict::BadPolicy;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ManifestFault {
     /// A format that this program does not write.
-    #[error("its format is {0}, this program writes {FORMAT}")]
+    #[error("its format is {0}: a library of surfaces has {SURFACES_FORMAT}, everything else {FORMAT}")]
     Format(u32),
+    /// References of surfaces that are not as many as stated, or too many.
+    #[error(
+        "its surface references are {values} values, at most 4194304, and their file has {length} bytes, 4 for each"
+    )]
+    SurfaceReferences {
+        /// By the manifest.
+        values: u64,
+        /// Of the file, bytes.
+        length: u64,
+    },
     /// Release 0, or one that not every JSON reader can hold.
     #[error("its release is {0}, it counts from 1 to 9007199254740991")]
     Release(u64),

@@ -73,6 +73,12 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<()> {
             println!("  other thresholds for the set {}: {}", change.set, change.why);
             show_policy(&change.policy);
         }
+        Content::Surfaces(library) => {
+            println!("  weights: {}; limit {:.3}", library.provenance.weight_origin, library.limit);
+            for class in &library.classes {
+                println!("  class {}: {} references", class.name, class.references);
+            }
+        }
         Content::Trust(document) => super::super::trust::show(document)?,
     }
     for file in &claimed.files {
@@ -101,8 +107,8 @@ fn extract(front: &Front, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The keys of a trust document, or any one key of a file or folder.
-fn keys(path: &Path) -> anyhow::Result<TrustedKeys> {
+/// The keys of a trust document (JSON, or its bundle), or any one key of a file or folder.
+pub fn keys(path: &Path) -> anyhow::Result<TrustedKeys> {
     if path.is_dir() || path.extension().is_some_and(|extension| extension == "pub") {
         return Ok(TrustedKeys::new(read_key_files(&[path.to_owned()])?)?);
     }
@@ -132,6 +138,7 @@ fn head(claimed: &Manifest) {
         Content::Set(_) => "a model set",
         Content::Policy(_) => "thresholds",
         Content::Trust(_) => "a trust document",
+        Content::Surfaces(_) => "a library of surfaces",
     };
     println!("  {kind}: {} release {}, built {:.0}", claimed.name, claimed.release, claimed.created_at);
     let past = if claimed.not_after < Timestamp::now() { ", which is past: lines warn" } else { "" };

@@ -1,10 +1,12 @@
 //! `oneshot library`, `oneshot add` and `oneshot recognise`: classes that are taught a picture at a time.
 
 use super::episodes::features_of;
+use crate::cmd::bundle::keys;
 use crate::oneshot::Pictures;
+use crate::oneshot::bundle;
 use crate::oneshot::encoder::{Encoder, WEIGHTS};
 use crate::oneshot::features::{KINDS, STAGES};
-use crate::oneshot::library::{Library, Record, encoder_of, limit};
+use crate::oneshot::library::{Library, Recognised, Record, encoder_of, limit};
 use crate::oneshot::pictures::read_picture;
 use crate::oneshot::recipe::{candidates, choose};
 use serde_json::json;
@@ -61,8 +63,14 @@ pub struct RecogniseArgs {
     #[arg(required = true)]
     pictures: Vec<PathBuf>,
     /// The library's folder.
-    #[arg(long)]
-    library: PathBuf,
+    #[arg(long, required_unless_present = "bundle")]
+    library: Option<PathBuf>,
+    /// A signed library instead (`coilsight-trainer oneshot bundle`).
+    #[arg(long, value_name = "FILE.coilbundle", conflicts_with = "library", requires = "trusted")]
+    bundle: Option<PathBuf>,
+    /// Whose signatures on the bundle count: a trust document, a public key or a folder of keys.
+    #[arg(long, value_name = "KEYS", requires = "bundle")]
+    trusted: Option<PathBuf>,
     /// Print everything as JSON.
     #[arg(long)]
     json: bool,
@@ -126,10 +134,10 @@ pub fn add(args: &AddArgs) -> anyhow::Result<()> {
 
 /// Carries `oneshot recognise` out.
 pub fn recognise(args: &RecogniseArgs) -> anyhow::Result<()> {
-    let mut library = Library::open(&args.library)?;
+    let mut recognise = recogniser(args)?;
     let mut all = Vec::new();
     for path in &args.pictures {
-        let found = library.recognise(&read_picture(path)?)?;
+        let found = recognise(&read_picture(path)?)?;
         if !args.json {
             let nearest =
                 found.distances.first().map(|(name, d)| format!("{name} at {d:.3}")).unwrap_or_default();
@@ -148,4 +156,21 @@ pub fn recognise(args: &RecogniseArgs) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&all)?);
     }
     Ok(())
+}
+
+type Recogniser = Box<dyn FnMut(&[u8]) -> anyhow::Result<Recognised>>;
+
+/// The library or the bundle that is asked.
+fn recogniser(args: &RecogniseArgs) -> anyhow::Result<Recogniser> {
+    match (&args.library, &args.bundle, &args.trusted) {
+        (Some(folder), ..) => {
+            let mut library = Library::open(folder)?;
+            Ok(Box::new(move |pixels| library.recognise(pixels)))
+        }
+        (None, Some(file), Some(trusted)) => {
+            let mut bundle = bundle::open(file, &keys(trusted)?)?;
+            Ok(Box::new(move |pixels| Ok(bundle.recognise(pixels)?)))
+        }
+        _ => anyhow::bail!("give --library DIR, or --bundle FILE with --trusted KEYS"),
+    }
 }

@@ -3,9 +3,13 @@ use crate::export::folded::GlobalPool;
 use crate::nets::config::{BackboneConfig, NetworkConfig};
 use crate::nets::head::HeadConfig;
 use crate::nets::{Input, Network};
+use crate::oneshot::bundle;
+use crate::oneshot::episodes::Measure;
 use crate::oneshot::testing::texture;
 use crate::oneshot::whiten::Within;
+use crate::release::{BuildOptions, SecretKey, generate};
 use crate::weights::{Loaded, Origin};
+use coilsight_models::bundle::{Id, Place, TrustedKeys};
 use proptest::prelude::*;
 
 /// A small network with random weights: enough to tell textures apart.
@@ -124,6 +128,50 @@ fn a_library_that_does_not_hold_together_is_refused() {
     std::fs::write(&file, serde_json::to_vec(&good).expect("JSON")).expect("written");
     assert!(Library::open(folder.path()).is_ok());
     assert!(Library::make(folder.path(), b"", good).is_err(), "not empty");
+}
+
+#[test]
+fn a_signed_library_recognises_as_its_folder_does() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (at, out) = (folder.path().join("library"), folder.path().join("strip.coilbundle"));
+    let mut library = made(&at, 1e6);
+    let (secret, public) = generate(folder.path(), "build", None).expect("a key");
+    let (_, stranger) = generate(folder.path(), "stranger", None).expect("a key");
+    let key = SecretKey::open(&secret, || anyhow::bail!("no password")).expect("opened");
+    let now = "2026-11-23T00:00:00Z".parse().expect("a time");
+    let options = BuildOptions {
+        release: 1,
+        plant: Place::Any,
+        lines: vec![Place::Any],
+        floor: 0,
+        now,
+        not_after: "2027-11-23T00:00:00Z".parse().expect("a time"),
+        f32: Vec::new(),
+    };
+    let name = Id::new("strip").expect("an id");
+    let empty = bundle::build(&at, &name, &key, &options, &out).expect_err("nothing is known yet");
+    assert!(empty.to_string().contains("knows no class"), "{empty}");
+    library.add("fine waves", &texture(0, 50)).expect("taught");
+    library.add("fine waves", &texture(0, 52)).expect("taught");
+    library.add("coarse waves", &texture(3, 51)).expect("taught");
+    let built = bundle::build(&at, &name, &key, &options, &out).expect("built");
+    assert_eq!((built.classes, built.references), (2, 3));
+    let keys = |file: &Path| {
+        let public = std::fs::read_to_string(file).expect("a public key");
+        TrustedKeys::new([("k", public)]).expect("keys")
+    };
+    assert!(bundle::open(&out, &keys(&stranger)).is_err());
+    let mut signed = bundle::open(&out, &keys(&public)).expect("opened");
+    for k in 0..8 {
+        let picture = texture(k % 4, 60 + k as u64);
+        let (wanted, found) =
+            (library.recognise(&picture).expect("told"), signed.recognise(&picture).expect("told"));
+        assert_eq!(found.class, wanted.class);
+        for ((class, distance), (of, wanted)) in found.distances.iter().zip(&wanted.distances) {
+            assert_eq!(class, of);
+            assert!((distance - wanted).abs() <= 1e-4 * wanted.max(1.0), "{distance} {wanted}");
+        }
+    }
 }
 
 proptest! {
