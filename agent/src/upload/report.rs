@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn it_is_time_at_once_for_triggers_and_connections_and_else_now_and_then() {
-        let mut reporter = Reporter::new(Duration::from_secs(60));
+        let mut reporter = Reporter::new(Duration::from_mins(1));
         let at = Duration::from_secs;
         let (quiet, fired): (Arc<[Asking]>, Arc<[Asking]>) = ([].into(), [asking("", true)].into());
         assert_eq!(reporter.due(at(0), 1, &quiet), None, "there is no connection");
