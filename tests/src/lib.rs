@@ -5,10 +5,12 @@ pub mod broker;
 pub mod bundles;
 pub mod fuzz;
 pub mod gateway;
+pub mod postgres;
 pub mod programs;
 pub mod record;
 pub mod shift;
 pub mod skip;
+pub mod uplink;
 
 use std::path::{Path, PathBuf};
 

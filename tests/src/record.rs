@@ -95,15 +95,18 @@ impl Serve {
         self.child.id()
     }
 
+    /// Decisions that the record at an address has, of all lines.
+    pub fn stored(at: &str) -> u64 {
+        let (_, body) = fetch(at, "/api/v1/lines");
+        let lines: Value = serde_json::from_str(&body).unwrap_or_default();
+        lines["lines"]
+            .as_array()
+            .map_or(0, |lines| lines.iter().filter_map(|line| line["coils"].as_u64()).sum())
+    }
+
     /// What it answers: status and body.
     pub fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.at).expect("it listens");
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.at);
-        stream.write_all(request.as_bytes()).expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        (status, answer.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned()))
+        fetch(&self.at, path)
     }
 
     /// What it answers, which must be JSON.
@@ -133,6 +136,16 @@ impl Serve {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+fn fetch(at: &str, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(at).expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    (status, answer.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned()))
 }
 
 impl Drop for Serve {

@@ -52,6 +52,8 @@ fn every_query_of_the_dashboard_runs() {
     }
     let lines = dashboard["templating"]["list"][0]["query"].as_str().unwrap();
     assert_eq!(place.query(lines).as_deref(), Some("gl2"));
-    let source = std::fs::read_to_string(root().join("deploy/grafana/provisioning/datasources/coilsight.yaml")).unwrap();
+    let source =
+        std::fs::read_to_string(root().join("deploy/grafana/provisioning/datasources/coilsight.yaml"))
+            .unwrap();
     assert!(source.contains(dashboard["panels"][0]["datasource"]["uid"].as_str().unwrap()));
 }
