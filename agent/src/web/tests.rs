@@ -46,13 +46,16 @@ impl Bench {
         let (_, changes) = watch::channel(0);
         let rejudge: Arc<dyn crate::archive::Disk> =
             Arc::new(RealDisk::new(folder.path().join("rejudge")).unwrap());
+        let references: Arc<dyn crate::archive::Disk> =
+            Arc::new(RealDisk::new(folder.path().join("references")).unwrap());
+        let findings = Findings::over(crate::drift::References::open(&references).unwrap());
         let desk = Desk::new(
             settings.clone(),
             Arc::new(archive),
             Arc::new(RwLock::new(Book::default())),
             Arc::new(Operators::of(file)),
             Arc::default(),
-            Arc::default(),
+            Arc::new(findings),
             Rejudge::open(&rejudge).unwrap(),
             changes,
         );
