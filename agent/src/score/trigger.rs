@@ -139,7 +139,8 @@ impl Triggers {
                 coils += 1;
                 fold.take(coil);
                 for (held, evidence) in held.iter_mut().zip([fold.misses(), fold.false_alarms()]) {
-                    *held = if *held { evidence > 1.0 } else { evidence >= needed };
+                    *held =
+                        self.config.sequential.on && if *held { evidence > 1.0 } else { evidence >= needed };
                 }
                 // Looked at where somebody has said something: elsewhere it moves by little, and a look takes long.
                 if self.config.paper.on && coil.label_nok().is_some() {

@@ -187,7 +187,7 @@ fn requests_are_bounded() {
         json!({}),
         json!([1]),
     ] {
-        assert_eq!(reference(of.clone(), ""), 422, "{of}");
+        assert!(matches!(reference(of.clone(), ""), 400 | 422), "{of}");
     }
     for remark in ["x".repeat(1_001), "a\nb".into(), "\u{0}".into()] {
         assert_eq!(reference(json!("all"), &remark), 400);
