@@ -125,7 +125,9 @@ pub(super) fn findings(
         findings.push(unlike(window, report.unlike.reference.unwrap_or(0.0)));
     }
     findings.sort_by_key(|finding| finding.code);
-    findings.iter_mut().for_each(|finding| finding.why = Some(finding.to_why()));
+    for finding in &mut findings {
+        finding.why = Some(finding.to_why());
+    }
     findings
 }
 

@@ -253,7 +253,9 @@ impl Watch {
             let offsets: Vec<_> = self.reference.iter().map(|coil| coil.columns.offsets()).collect();
             self.neighbours = Some(Neighbours::learn(&offsets, n / 2));
             let renewed: Vec<usize> = self.renewed.keys().copied().collect();
-            renewed.into_iter().for_each(|gauge| self.learn_renewed(gauge));
+            for gauge in renewed {
+                self.learn_renewed(gauge);
+            }
         }
     }
 
@@ -271,7 +273,9 @@ impl Watch {
                 learn.push(*gauge);
             }
         }
-        learn.into_iter().for_each(|gauge| self.learn_renewed(gauge));
+        for gauge in learn {
+            self.learn_renewed(gauge);
+        }
     }
 
     /// The newest coils after the reference.

@@ -97,7 +97,11 @@ impl Gauges {
         let Some((_, watch)) = &mut self.of else { return };
         match of {
             Of::All => watch.renew(),
-            Of::Gauge(gauge) => gauge.column().into_iter().for_each(|column| watch.renew_gauge(column)),
+            Of::Gauge(gauge) => {
+                if let Some(column) = gauge.column() {
+                    watch.renew_gauge(column);
+                }
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::SIZES;
 use crate::browser::Browser;
 use crate::desk::Desk;
+use std::time::{Duration, Instant};
 
 /// Words come from the file of the language; what it has none for stands there as the agent wrote it, and says so.
 #[test]
@@ -52,6 +53,12 @@ fn what_is_wrong_is_said_in_the_pages_language() {
 #[test]
 fn who_exchanged_a_gauge_takes_a_new_reference() {
     let Some(desk) = Desk::open("who_exchanged_a_gauge_takes_a_new_reference", 4, 0) else { return };
+    // Coils are looked at behind the line: a moment after they were judged.
+    let until = Instant::now() + Duration::from_mins(1);
+    while desk.get("/api/v1/drift").is_null() {
+        assert!(Instant::now() < until, "no coil was looked at:\n{}", desk.agent.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
     for (n, size) in SIZES.into_iter().enumerate() {
         let browser = Browser::open(&desk.origin, size);
         browser.go("#/status");

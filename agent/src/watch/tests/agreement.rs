@@ -28,8 +28,12 @@ fn agreement_is_with_the_newest_sets_answers() {
     // Every other coil is NOK. The old set says the opposite of all, the newest is right but for one.
     let nok = |n: usize| n % 2 == 1;
     let says = |nok: bool| if nok { Verdict::Nok } else { Verdict::Ok };
-    (0..6).for_each(|n| decide(n, "old", says(!nok(n))));
-    (6..14).for_each(|n| decide(n, "new", says(nok(n) && n != 13)));
+    for n in 0..6 {
+        decide(n, "old", says(!nok(n)));
+    }
+    for n in 6..14 {
+        decide(n, "new", says(nok(n) && n != 13));
+    }
     let mut session = Rejudging::begin("Ada".into(), Timestamp::UNIX_EPOCH);
     session.decisions = (0..14).map(|n| format!("d{n}")).collect();
     for round in [1, 2] {

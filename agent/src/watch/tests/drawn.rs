@@ -74,7 +74,7 @@ fn that_nobody_looks_at_drawn_coils_is_a_trouble() {
     assert_eq!(drawing.trouble(&line.book), None, "two wait");
     line.passes(0, true);
     let told = drawing.trouble(&line.book).unwrap();
-    assert_eq!(told.text.contains("3 wait, since coil GL2-0"), true, "{}", told.text);
+    assert!(told.text.contains("3 wait, since coil GL2-0"), "{}", told.text);
     assert!(told.to_do.contains("queue \"Drawn\""), "{}", told.to_do);
     // More of the same is no news.
     let fourth = line.passes(0, true);
@@ -96,7 +96,9 @@ fn that_nobody_looks_at_drawn_coils_is_a_trouble() {
 fn that_no_coil_is_drawn_is_a_trouble() {
     let told = |share: f64, coils: usize| {
         let mut line = Line::new();
-        (0..coils).for_each(|_| drop(line.passes(0, false)));
+        for _ in 0..coils {
+            line.passes(0, false);
+        }
         let trouble = Drawing::new(RULES, share).trouble(&line.book);
         (code(trouble.as_ref()).map(str::to_owned), line)
     };
