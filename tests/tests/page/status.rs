@@ -65,6 +65,8 @@ fn who_exchanged_a_gauge_takes_a_new_reference() {
         browser.until("document.querySelector('.drift .renew')");
         browser.touch(".drift .renew");
         browser.until("document.querySelector('dialog.reference[open]')");
+        browser.touch("dialog.reference .anyway");
+        browser.until("document.activeElement.matches('dialog.reference[open] select')");
         browser.script(&format!("document.querySelector('dialog.reference select').value = '{n}'"));
         browser.script(
             "document.querySelector('dialog.reference input').value = '<img src=x onerror=alert(1)>'",

@@ -39,10 +39,10 @@ function line({ of, at, by, after_coil: coil }) {
   return of === "all" ? t("reference.all", values) : t("reference.gauge", { ...values, gauge: gaugeName(of.gauge) });
 }
 
-// Which gauge, or all, and why; null where somebody thought better of it.
+// Which gauge, or all, and why: none is chosen beforehand, for it cannot be taken back. Null where somebody thought better of it.
 function ask(gauges) {
   const name = "reference";
-  const which = el("select", { "aria-label": t("reference.which"), autofocus: true }, gauges.map(({ gauge }, i) => el("option", { value: i }, gaugeName(gauge))),
+  const which = el("select", { "aria-label": t("reference.which"), autofocus: true }, el("option", { value: "" }, t("reference.which")), gauges.map(({ gauge }, i) => el("option", { value: i }, gaugeName(gauge))),
     el("option", { value: "all" }, t("reference.everything")));
   const remark = el("input", { type: "text", maxlength: LONGEST, "aria-label": t("remark.label"), placeholder: t("remark.label") });
   const body = () => ({ of: which.value === "all" ? "all" : { gauge: gauges[Number(which.value)].gauge }, remark: remark.value.trim() || null });
@@ -52,7 +52,7 @@ function ask(gauges) {
     el("div", { class: "fields" }, which, remark),
     el("div", { class: "choices" },
       el("button", { type: "button", class: "leave", onclick: () => close(null) }, t("cancel")),
-      el("button", { type: "button", class: "anyway", onclick: () => close(body()) }, t("reference.do"))),
+      el("button", { type: "button", class: "anyway", onclick: () => (which.value === "" ? which.focus() : close(body())) }, t("reference.do"))),
   ]);
 }
 
