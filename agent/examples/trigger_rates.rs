@@ -14,6 +14,9 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Campaigns of so many coils, and how long a run may be (`score.sequential.run`).
+const CAMPAIGNS: [(u64, u32); 4] = [(8, 200), (60, 20), (60, 200), (300, 200)];
+
 /// Models in the set: they take their part of the false alarms.
 const MODELS: usize = 3;
 
@@ -28,8 +31,10 @@ struct World {
     share: f64,
     /// Of NOK and of OK coils, the share that goes to REVIEW, whatever the score says.
     review: [f64; 2],
-    /// So many coils of one order are all NOK or all OK, and the score says the same of all; 1: each by itself.
+    /// So many coils are of one order.
     campaign: u64,
+    /// They are all NOK or all OK, and the score says the same of all; else each is by itself.
+    alike: bool,
 }
 
 /// What the coils of a campaign share.
@@ -42,7 +47,15 @@ struct Campaign {
 impl World {
     /// As right on NOK as on OK coils, of which 3 % and 97 % come.
     fn right(accuracy: f64, share: f64) -> Self {
-        Self { nok: 0.03, recall: accuracy, specificity: accuracy, share, review: [0.0; 2], campaign: 1 }
+        Self {
+            nok: 0.03,
+            recall: accuracy,
+            specificity: accuracy,
+            share,
+            review: [0.0; 2],
+            campaign: 1,
+            alike: true,
+        }
     }
 
     fn always_ok(share: f64) -> Self {
@@ -50,7 +63,7 @@ impl World {
     }
 
     fn coil(&self, place: u64, of: &mut Campaign, panel: &Arc<Panel>, random: &mut Random) -> Judged {
-        if place.is_multiple_of(self.campaign) {
+        if !self.alike || place.is_multiple_of(self.campaign) {
             of.nok = random.chance(self.nok);
             of.said_nok = random.chance(if of.nok { self.recall } else { 1.0 - self.specificity });
         }
@@ -101,14 +114,18 @@ impl World {
 }
 
 /// When each rule first fires: the paper's on labelled coils as they are, on all coils as they stand for them, the
-/// sequential test. Every rule is asked after every coil.
+/// sequential test. Every rule is asked after every coil; or the sequential test alone, with runs of so many coils.
 fn first_firings(
     worlds: &[(World, u64)],
     random: &mut Random,
     panel: &Arc<Panel>,
-    sequential_only: bool,
+    sequential_only: Option<u32>,
 ) -> [Option<u64>; 3] {
-    let weighted = Config::default();
+    let mut weighted = Config::default();
+    if let Some(run) = sequential_only {
+        weighted.sequential.run = run;
+    }
+    let sequential_only = sequential_only.is_some();
     let raw = Paper { weighted: false, ..weighted.paper };
     let triggers = Triggers::new(Config { paper: Paper { on: false, ..weighted.paper }, ..weighted });
     let mut fold = Fold::new(Course::Ensemble, &weighted);
@@ -181,27 +198,36 @@ fn false_alarms(repetitions: u64, seed: u64, panel: &Arc<Panel>) {
         for share in [1.0, 0.1, 0.05, 0.02] {
             let world = World::right(accuracy, share);
             let firings =
-                repeat(repetitions, seed, |random| first_firings(&[(world, 200)], random, panel, false));
+                repeat(repetitions, seed, |random| first_firings(&[(world, 200)], random, panel, None));
             let [raw, weighted, sequential] = [0, 1, 2].map(|rule| within(&column(&firings, rule), 200));
             println!("| {accuracy:.2} | {} | {raw} | {weighted} | {sequential} |", labelled(share));
         }
     }
+    let run = Config::default().sequential.run;
     println!("\nThe sequential test at 0.80, where it is hardest, within 5,000 coils:");
     for share in [1.0, 0.02] {
         let world = World::right(0.80, share);
         let firings =
-            repeat(repetitions, seed, |random| first_firings(&[(world, 5000)], random, panel, true));
+            repeat(repetitions, seed, |random| first_firings(&[(world, 5000)], random, panel, Some(run)));
         println!("{} ({}).", within(&column(&firings, 2), 5000), labelled(share));
     }
+    println!("\n### The sequential test in campaigns\n");
     println!(
-        "\nThe sequential test in campaigns of eight, all NOK or all OK and all judged alike, within 5,000 coils:"
+        "All coils of a campaign are NOK or all OK, and all judged alike; a set that is good enough; 5,000 coils.\n"
     );
-    for accuracy in [0.80, 0.85] {
-        for share in [1.0, 0.02] {
-            let world = World { campaign: 8, ..World::right(accuracy, share) };
-            let firings =
-                repeat(repetitions, seed, |random| first_firings(&[(world, 5000)], random, panel, true));
-            println!("{} at {accuracy:.2} ({}).", within(&column(&firings, 2), 5000), labelled(share));
+    println!(
+        "| coils of a campaign | `run` | true accuracy | labelled | false alarms |\n|---|---|---|---|---|"
+    );
+    for (campaign, run) in CAMPAIGNS {
+        for accuracy in [0.80, 0.85] {
+            for share in [1.0, 0.02] {
+                let world = World { campaign, ..World::right(accuracy, share) };
+                let firings = repeat(repetitions, seed, |random| {
+                    first_firings(&[(world, 5000)], random, panel, Some(run))
+                });
+                let within = within(&column(&firings, 2), 5000);
+                println!("| {campaign} | {run} | {accuracy:.2} | {} | {within} |", labelled(share));
+            }
         }
     }
 }
@@ -214,11 +240,12 @@ fn delays(repetitions: u64, seed: u64, panel: &Arc<Panel>) {
     println!("\n### Delay\n");
     println!("| ensemble | labelled | rule | median, coils | within 200 | within 1,000 | within 5,000 |");
     println!("|---|---|---|---|---|---|---|");
+    let run = Config::default().sequential.run;
     let row = |name: &str, before: Option<(World, u64)>, world: World, extra: &str| {
         let course: Vec<(World, u64)> = before.into_iter().chain([(world, 5000)]).collect();
         let start = before.map_or(0, |(_, coils)| coils);
         let firings =
-            repeat(repetitions, seed, |random| first_firings(&course, random, panel, before.is_some()));
+            repeat(repetitions, seed, |random| first_firings(&course, random, panel, before.map(|_| run)));
         for (rule, rule_name) in
             ["paper's, as they are", "paper's, weighted", "sequential"].iter().enumerate()
         {
@@ -245,11 +272,6 @@ fn delays(repetitions: u64, seed: u64, panel: &Arc<Panel>) {
     for share in [1.0, 0.1, 0.05, 0.02] {
         row("always OK", None, World::always_ok(share), "");
     }
-    for share in [1.0, 0.02] {
-        let campaign = |world| World { campaign: 8, ..world };
-        row("accuracy 0.60, campaigns of 8", None, campaign(World::right(0.60, share)), "");
-        row("always OK, campaigns of 8", None, campaign(World::always_ok(share)), "");
-    }
     for share in [0.1, 0.02] {
         let world = World { review: [0.2, 0.04], ..World::always_ok(share) };
         row("always OK", None, world, ", and REVIEW: 20 % of NOK, 4 % of OK");
@@ -258,6 +280,30 @@ fn delays(repetitions: u64, seed: u64, panel: &Arc<Panel>) {
         let good = Some((World::right(0.95, share), 5000));
         row("0.95 for 5,000 coils, then 0.60", good, World::right(0.60, share), "");
         row("0.95 for 5,000 coils, then always OK", good, World::always_ok(share), "");
+    }
+}
+
+fn delays_in_campaigns(repetitions: u64, seed: u64, panel: &Arc<Panel>) {
+    println!("\n### Delay of the sequential test in campaigns\n");
+    println!("| coils of a campaign | judged | `run` | ensemble | labelled | median, coils | within 5,000 |");
+    println!("|---|---|---|---|---|---|---|");
+    for (campaign, run) in CAMPAIGNS {
+        for (alike, judged) in [(true, "all alike"), (false, "each by itself")] {
+            for share in [1.0, 0.02] {
+                for (name, world) in
+                    [("accuracy 0.60", World::right(0.60, share)), ("always OK", World::always_ok(share))]
+                {
+                    let world = World { campaign, alike, ..world };
+                    let firings = repeat(repetitions, seed, |random| {
+                        first_firings(&[(world, 5000)], random, panel, Some(run))
+                    });
+                    let at = column(&firings, 2);
+                    let (median, within) = (median(&at, 5000), within(&at, 5000));
+                    let labelled = labelled(share);
+                    println!("| {campaign} | {judged} | {run} | {name} | {labelled} | {median} | {within} |");
+                }
+            }
+        }
     }
 }
 
@@ -333,6 +379,7 @@ fn main() {
     let panel = Panels::default().of("simulated", ["a", "b", "c"].into_iter());
     false_alarms(repetitions, seed, &panel);
     delays(repetitions, seed, &panel);
+    delays_in_campaigns(repetitions, seed, &panel);
     coverage(repetitions, seed, &panel);
     cost(&panel);
 }

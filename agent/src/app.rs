@@ -219,7 +219,7 @@ pub async fn serve(
         started.inspect_err(|error| update.cannot_receive(&crate::say::chain(error))).ok()
     });
     let board = Arc::<Board>::default();
-    let seen = Seen::default();
+    let seen = Seen::open(settings, &board);
     let record = settings.upload.enabled.then(|| {
         let archive = station.line().archive();
         upload::start(settings, archive, &seen, &to_record, events, &board, &stopping)

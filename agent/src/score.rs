@@ -32,7 +32,7 @@ mod trigger;
 mod window;
 
 pub use agreement::{Agreement, Among, Answer, JudgeSaid, Pair, Summary, agreement};
-pub use config::{BadKey, Config, CoolDown, Paper, Sequential};
+pub use config::{BadKey, Config, CoolDown, Draws, Paper, Sequential};
 pub use confusion::Confusion;
 pub use fold::{Course, Fold, Score};
 pub use interval::{Estimate, clopper_pearson, wilson};

@@ -23,7 +23,7 @@ use crate::line::{self, Line, Now};
 use crate::operators::Operators;
 use crate::update::Update;
 use coilsight_models::message::notification::Subject;
-use coilsight_models::message::status::{State, Status, Trouble};
+use coilsight_models::message::status::{State, Status, Trouble, Why};
 use health::Health;
 use inlet::Inlet;
 use jiff::Timestamp;
@@ -108,6 +108,7 @@ impl Station {
                 text: format!("no model judges, so every coil goes to a person: {why}"),
                 to_do: "give a bundle that this line accepts (bundle.file); `coilsight-agent doctor` says what is wrong"
                     .into(),
+                why: Some(Why::of("no_model").with("why", why)),
             });
         }
         Self {
@@ -373,6 +374,7 @@ impl Station {
             to_do: "make room on the disk, or raise archive.cap; decisions and feedback are still kept, and rows \
                     are taken again as soon as there is room"
                 .into(),
+            why: Some(Why::of("no_room").with("why", crate::say::chain(error))),
         });
     }
 

@@ -1,6 +1,7 @@
 //! The watch: keeps the book up with the archive, and looks at how the models and the gauges do. On a thread of its
 //! own, behind the line: a coil is judged and stored before anything here hears of it.
 
+mod drawn;
 mod gauges;
 mod scores;
 #[cfg(test)]
@@ -8,10 +9,12 @@ mod tests;
 
 use crate::archive::{Archive, Disk};
 use crate::book::{self, Book, MAX_SIGNATURES, Seq};
+use crate::drift::{Of, References};
 use crate::score::{Agreement, Judged, Trigger};
 use crate::web::{Board, Rejudging};
 use crate::{drift, score};
 use coilsight_models::message::status::Trouble;
+use drawn::Drawing;
 use gauges::Gauges;
 use jiff::Timestamp;
 use scores::Alarms;
@@ -32,6 +35,8 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 /// What the watch has found, for the page.
 #[derive(Debug, Default)]
 pub struct Findings {
+    /// What the reference of drift is.
+    pub references: References,
     built: AtomicBool,
     shown: Mutex<Shown>,
 }
@@ -54,6 +59,11 @@ pub struct Asking {
 }
 
 impl Findings {
+    /// Nothing yet, over these references.
+    pub fn over(references: References) -> Self {
+        Self { references, ..Self::default() }
+    }
+
     /// Whether the book holds all that the archive had at the start.
     pub fn is_built(&self) -> bool {
         self.built.load(Ordering::Acquire)
@@ -109,6 +119,8 @@ pub struct Parts {
     pub score: score::Config,
     /// When gauges do.
     pub drift: drift::Config,
+    /// The share of OK coils that is drawn by lot, 0 to 1.
+    pub review_share: f64,
 }
 
 /// The watch's thread.
@@ -124,10 +136,14 @@ impl Watch {
         let stopping = Arc::new(AtomicBool::new(false));
         let alarms = Alarms::open(parts.score, &parts.disk).map_err(io::Error::other)?;
         let gauges = Gauges::new(parts.drift.clone());
+        let drawing = Drawing::new(parts.score.drawn, parts.review_share);
         let round = Round {
             parts,
             alarms,
+            drawing,
             gauges,
+            renewals: 0,
+            renewed: VecDeque::new(),
             to_look_at: VecDeque::new(),
             looked: None,
             troubles: BTreeMap::new(),
@@ -159,7 +175,11 @@ impl Drop for Watch {
 struct Round {
     parts: Parts,
     alarms: Alarms,
+    drawing: Drawing,
     gauges: Gauges,
+    /// How many new references were heard of, and before which places those stand that are still to be taken.
+    renewals: usize,
+    renewed: VecDeque<(Seq, Of)>,
     /// Places still to be looked at, in their order.
     to_look_at: VecDeque<Seq>,
     /// Coils before this place are looked at, or to be.
@@ -211,13 +231,14 @@ impl Round {
     /// Notes which coils are to be looked at: at the start what brings the watch over drift up to date and the newest,
     /// then every new one.
     fn find_new(&mut self) {
+        self.hear_of_references();
         let book = self.parts.book.read().unwrap_or_else(PoisonError::into_inner);
         let span = book.span();
         if let Some(looked) = self.looked {
             self.to_look_at.extend(looked.max(span.start)..span.end);
         } else {
             let newest = span.end.saturating_sub(MAX_SIGNATURES as Seq).max(span.start)..span.end;
-            let mut places = self.gauges.places(&book);
+            let mut places = self.gauges.places(&book, &self.renewed);
             places.extend(newest);
             places.sort_unstable();
             places.dedup();
@@ -227,9 +248,31 @@ impl Round {
         self.looked = Some(span.end);
     }
 
+    /// A coil that came into the book behind a new reference came after it was kept: whoever hears of the coil hears of it.
+    fn hear_of_references(&mut self) {
+        let new = self.parts.findings.references.since(self.renewals);
+        let book = self.parts.book.read().unwrap_or_else(PoisonError::into_inner);
+        self.renewals += new.len();
+        // What the book no longer has lies before all that it has.
+        let place = |after: Option<String>| after.and_then(|id| book.place(&id)).map_or(0, |at| at + 1);
+        self.renewed.extend(new.into_iter().map(|one| (place(one.after), one.of)));
+    }
+
+    /// Takes new references before the coil at this place is looked at.
+    fn renew(&mut self, before: Seq) {
+        while let Some((_, of)) = self.renewed.pop_front_if(|(at, _)| *at <= before) {
+            self.gauges.renew(of);
+            self.stale = true;
+        }
+    }
+
     /// Looks at the next coil; whether there was one.
     fn look(&mut self) -> bool {
-        let Some(at) = self.to_look_at.pop_front() else { return false };
+        let Some(at) = self.to_look_at.pop_front() else {
+            self.renew(self.looked.unwrap_or(0));
+            return false;
+        };
+        self.renew(at);
         let coil = self.parts.book.read().unwrap_or_else(PoisonError::into_inner).get(at).cloned();
         let looked =
             coil.and_then(|coil| Some((gauges::look(&coil, &self.parts.archive)?, coil.decision_id)));
@@ -254,6 +297,7 @@ impl Round {
                 );
             }
             troubles.extend(self.alarms.troubles());
+            troubles.extend(self.drawing.trouble(&book).map(|trouble| ("drawn".to_owned(), trouble)));
         }
         let report = self.gauges.report();
         if let Some(report) = &report {

@@ -7,6 +7,7 @@
 
 mod coils;
 mod config;
+mod drift;
 mod events;
 mod fault;
 mod guard;
@@ -145,7 +146,8 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/models", get(state::models))
         .route("/scores", get(state::scores))
         .route("/triggers", get(state::triggers))
-        .route("/drift", get(state::drift))
+        .route("/drift", get(drift::show))
+        .route("/drift/reference", post(drift::renew))
         .route("/rejudge", get(rejudge::show).post(rejudge::start))
         .route("/rejudge/next", get(rejudge::next))
         .route("/rejudge/items/{item}", post(rejudge::answer))

@@ -38,7 +38,7 @@ fn main() {
         for (line, seen) in uplinks.into_iter().zip(&seen) {
             tokio::spawn(line.send(broker.port, Arc::clone(seen)));
         }
-        let mut most = 0;
+        let mut most = 0.0_f64;
         loop {
             tokio::time::sleep(Duration::from_millis(250)).await;
             let status = std::fs::read_to_string(format!("/proc/{}/status", serve.id())).unwrap_or_default();
@@ -71,7 +71,7 @@ fn main() {
         bytes as f64 / 1e6 / took,
         at(0.5),
         at(0.99),
-        most as f64 / 1024.0
+        most / 1024.0
     );
     let a_day = 86_400.0 * all as f64 / took;
     println!(

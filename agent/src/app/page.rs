@@ -3,11 +3,12 @@
 use crate::archive::{Archive, RealDisk};
 use crate::book::Book;
 use crate::config::Settings;
+use crate::drift::References;
 use crate::operators::Operators;
 use crate::watch::{Findings, Parts, Watch};
 use crate::web::{self, Board, Desk, Rejudge, Server};
 use coilsight_models::message::notification::Subject;
-use coilsight_models::message::status::Trouble;
+use coilsight_models::message::status::{Trouble, Why};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
@@ -18,6 +19,31 @@ use tokio::sync::watch;
 pub(super) struct Seen {
     pub book: Arc<RwLock<Book>>,
     pub findings: Arc<Findings>,
+}
+
+impl Seen {
+    /// Nothing yet, but for the references of drift that people have taken.
+    pub fn open(settings: &Settings, board: &Board) -> Self {
+        let references = || -> anyhow::Result<References> {
+            let disk: Arc<dyn crate::archive::Disk> =
+                Arc::new(RealDisk::new(settings.state.join("references"))?);
+            Ok(References::open(&disk)?)
+        };
+        let references = references().unwrap_or_else(|error| {
+            let why = format!("{error:#}");
+            let trouble = Trouble {
+                topic: Subject::Storage,
+                text: format!(
+                    "nobody can take a new reference of drift, and those that were taken do not count: {why}"
+                ),
+                to_do: "see to the disk, then restart the agent; the line judges on".into(),
+                why: Some(Why::of("no_references").with("why", why)),
+            };
+            board.tell("references", vec![trouble]);
+            References::default()
+        });
+        Self { book: Arc::default(), findings: Arc::new(Findings::over(references)) }
+    }
 }
 
 /// What runs beside the line.
@@ -47,6 +73,7 @@ impl Page {
                 disk: Arc::new(RealDisk::new(settings.state.join("watch"))?),
                 score: settings.score,
                 drift: settings.drift.clone(),
+                review_share: settings.line.review_share,
             })
         };
         let watch = watch();
@@ -58,6 +85,7 @@ impl Page {
                     crate::say::chain(error)
                 ),
                 to_do: "see to the disk, then restart the agent; the line judges on".into(),
+                why: Some(Why::of("no_watch").with("why", crate::say::chain(error))),
             };
             board.tell("watch", vec![trouble]);
         }
@@ -88,6 +116,8 @@ impl Page {
                     to_do:
                         "give it another address (web.listen), or end what has this one; the line judges on"
                             .into(),
+                    // Only who has no page hears of it.
+                    why: None,
                 }],
             );
             None

@@ -10,7 +10,7 @@ use crate::upload::{self, Reporter, Uploader};
 use crate::watch::Findings;
 use crate::web::Board;
 use coilsight_models::message::notification::Subject;
-use coilsight_models::message::status::Trouble;
+use coilsight_models::message::status::{Trouble, Why};
 use coilsight_models::message::upload::{Stored, Way, payload};
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -203,6 +203,7 @@ pub(super) fn cannot(board: &Board, error: &std::io::Error) {
         text: format!("nothing is sent to the plant's record: {error}"),
         to_do: "see to the disk, then restart the agent; what the record lacks stays in the line's log"
             .into(),
+        why: Some(Why::of("no_upload").with("why", error.to_string())),
     };
     board.tell(KIND, vec![trouble]);
 }
@@ -216,5 +217,6 @@ fn unanswered() -> Trouble {
         ),
         to_do: "see to `coilsight-trainer serve` on the workstation; nothing is lost, and the line judges on"
             .into(),
+        why: Some(Why::of("record_silent").with("hours", hours)),
     }
 }

@@ -26,8 +26,8 @@ pub struct Coil {
     pub p_nok: Option<f32>,
     /// Each model's word.
     pub votes: Box<[Vote]>,
-    /// The first reason, for people.
-    pub reason: Option<Box<str>>,
+    /// The first reason.
+    pub reason: Option<Box<Cause>>,
     /// The order's tolerance class.
     pub class: Option<ToleranceClass>,
     /// Ordered weight, g/m2 a side.
@@ -75,7 +75,7 @@ impl Coil {
             by_score: a.by_score,
             p_nok: a.p_nok.map(|p| p as f32),
             votes: votes.collect(),
-            reason: a.reasons.first().map(|reason| reason.text.as_str().into()),
+            reason: a.reasons.first().map(|reason| Box::new(reason.cause.clone())),
             class: a.order.map(|order| order.tolerance_class()),
             nominal_g_m2: a.order.map(|order| order.nominal_g_m2() as f32),
             width_mm: a.order.map(|order| order.width_mm() as f32),

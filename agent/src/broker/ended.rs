@@ -2,7 +2,7 @@
 
 use super::link::LinkError;
 use coilsight_models::message::notification::Subject;
-use coilsight_models::message::status::Trouble;
+use coilsight_models::message::status::{Trouble, Why};
 use rumqttc::{ConnectReturnCode, ConnectionError, StateError};
 
 /// Why a connection ended.
@@ -53,7 +53,9 @@ impl Ended {
             Self::Overloaded(_) => "see why storing is slow: the status tells of the disk".into(),
             Self::Inside(_) => "allow the agent AF_UNIX sockets".into(),
         };
-        Trouble { topic: Subject::Broker, text: crate::say::chain(self), to_do }
+        let text = crate::say::chain(self);
+        let why = Some(Why::of("broker").with("why", &text));
+        Trouble { topic: Subject::Broker, text, to_do, why }
     }
 }
 

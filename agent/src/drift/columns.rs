@@ -187,6 +187,15 @@ impl Columns {
         self
     }
 
+    /// Without what a gauge read: another one hung there.
+    #[must_use]
+    pub fn without_gauge(mut self, gauge: usize) -> Self {
+        for of_gauge in 0..3 {
+            self.0[of_gauge * GAUGES + gauge] = f32::NAN;
+        }
+        self
+    }
+
     /// Whether the coil was too unlike those trained on.
     pub fn unlike(&self) -> bool {
         self.0[UNLIKE] > 0.0

@@ -74,6 +74,25 @@ impl Neighbours {
         learnt
     }
 
+    /// Another gauge hangs there, which reads otherwise: its median becomes what leaves nothing against its neighbours on
+    /// these coils. How the strips' shapes go together does not depend on gauges and stays. With fewer than `min` coils
+    /// that it read the gauge is unknown.
+    pub fn renew(&mut self, gauge: usize, coils: &[Offsets], min: usize) {
+        let (bit, before) = (1 << gauge, self.unknown);
+        self.unknown &= !bit;
+        let beside = |coil: &Offsets| self.residuals(coil, bit)[gauge].map(|(offset, _)| offset);
+        let of: Vec<f64> = coils.iter().filter_map(beside).collect();
+        if of.len() < min.max(1) {
+            self.unknown |= bit;
+        } else {
+            self.median[gauge] += middle(of);
+        }
+        if self.unknown != before {
+            let known: Vec<usize> = (0..GAUGES).filter(|g| self.unknown & 1 << g == 0).collect();
+            self.whole = inverse(&known, |i, j| self.covariance[i][j]);
+        }
+    }
+
     /// A gauge's median offset in the reference, per cent.
     pub fn median(&self, gauge: usize) -> Option<f64> {
         (self.unknown & 1 << gauge == 0).then(|| self.median[gauge])

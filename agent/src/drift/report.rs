@@ -3,6 +3,7 @@
 use super::columns::Kind;
 use super::{distance, gauges};
 use coilsight_models::coil::{CoilId, Gauge, Side};
+use coilsight_models::message::status::Why;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -229,4 +230,27 @@ pub struct Finding {
     pub text: String,
     /// What to do.
     pub to_do: String,
+    /// The same for programs that say it in another language.
+    pub why: Option<Why>,
+}
+
+impl Finding {
+    /// Its code and what belongs to it: gauge, side, per cent, the coil since which it is so, as far as each is told.
+    pub(super) fn to_why(&self) -> Why {
+        let whole_side = self.gauge.is_none() && matches!(self.code, Code::GaugeBlind | Code::GaugeGaps);
+        let mut why = Why::of(if whole_side { "gauges_unread" } else { self.code.name() });
+        if let Some(gauge) = self.gauge {
+            why = why.with("gauge", gauge);
+        }
+        if let Some(side) = self.side {
+            why = why.with("side", side);
+        }
+        if let Some(percent) = self.percent {
+            why = why.with("percent", percent);
+        }
+        match &self.since {
+            Some(mark) => why.with("since", &mark.coil_id),
+            None => why,
+        }
+    }
 }

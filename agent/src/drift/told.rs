@@ -125,6 +125,9 @@ pub(super) fn findings(
         findings.push(unlike(window, report.unlike.reference.unwrap_or(0.0)));
     }
     findings.sort_by_key(|finding| finding.code);
+    for finding in &mut findings {
+        finding.why = Some(finding.to_why());
+    }
     findings
 }
 
@@ -266,7 +269,17 @@ fn unlike(window: f64, before: f64) -> Finding {
 
 fn finding(code: Code, of: &str, since: Option<Mark>, text: String, to_do: &str) -> Finding {
     let key = format!("{} {of}", code.name());
-    Finding { code, key, gauge: None, side: None, percent: None, since, text, to_do: to_do.to_owned() }
+    Finding {
+        code,
+        key,
+        gauge: None,
+        side: None,
+        percent: None,
+        since,
+        text,
+        to_do: to_do.to_owned(),
+        why: None,
+    }
 }
 
 /// Median of the window over that of the reference.

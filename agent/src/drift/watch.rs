@@ -8,7 +8,7 @@ use super::report::{Adjusted, ColumnReport, Figures, Mark, OrderMix, Report, Sam
 use super::{Config, distance, told};
 use coilsight_models::coil::{CoilId, GAUGES, Gauge};
 use jiff::Timestamp;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Coils between two looks at all columns.
 pub const STRIDE: u64 = 10;
@@ -19,6 +19,9 @@ const WELL: usize = 2;
 
 /// Coils unlike those trained on are no trouble any more below this share of the bound.
 const OVER: f64 = 0.7;
+
+/// Of a gauge of which too little is known.
+const UNKNOWN: Reading = Reading { state: gauges::State::Unknown, offset: None, gap: None, coils: None };
 
 /// A judged coil.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +43,7 @@ impl Coil {
 /// A watch over the coils of one line. What gauges, strip and orders were is asked of the first coils, whichever models
 /// judged them; how models score, of the first coils that these models judged.
 ///
-/// In memory: both references and the window, together 1,200 coils of 350 to 400 bytes unless configured otherwise, 0.5 MB. A
+/// In memory (but for references of single gauges, as large again each): both references and the window, together 1,200 coils of 350 to 400 bytes unless configured otherwise, 0.5 MB. A
 /// [`push`](Self::push) takes a tenth of a millisecond, every tenth of them, which looks at all columns, four; a
 /// [`report`](Self::report) five. The same coils give the same report.
 #[derive(Clone, Debug)]
@@ -57,6 +60,9 @@ pub struct Watch {
     /// Coils after `scored`.
     after_scored: u64,
     neighbours: Option<Neighbours>,
+    /// Gauges of which a new reference was taken since, by column: the first coils after that, and how many came after
+    /// those.
+    renewed: BTreeMap<usize, (Vec<Coil>, u64)>,
     gauges: [Reading; GAUGES],
     gauges_since: [Option<Mark>; GAUGES],
     /// For how many coils a gauge that is off has read well again.
@@ -82,7 +88,6 @@ impl Watch {
     /// A watch over coils that models of these names judge.
     pub fn new(config: Config, models: &[String]) -> Self {
         let columns = Columns::names(models);
-        let unknown = Reading { state: gauges::State::Unknown, offset: None, gap: None, coils: None };
         Self {
             looks: vec![Look::default(); columns.len()],
             columns,
@@ -93,7 +98,8 @@ impl Watch {
             after_scored: 0,
             unlike: false,
             neighbours: None,
-            gauges: [unknown; GAUGES],
+            renewed: BTreeMap::new(),
+            gauges: [UNKNOWN; GAUGES],
             gauges_since: [const { None }; GAUGES],
             well: [0; GAUGES],
             off: [None; GAUGES],
@@ -125,6 +131,41 @@ impl Watch {
         self.looks.resize_with(self.columns.len(), Look::default);
     }
 
+    /// A new reference of everything that is compared: the next coils are it. What was found is over.
+    pub fn renew(&mut self) {
+        let columns = std::mem::take(&mut self.columns);
+        *self = Self {
+            looks: vec![Look::default(); columns.len()],
+            columns,
+            ..Self::new(self.config.clone(), &[])
+        };
+    }
+
+    /// A new reference of one gauge, by its column: the next coils are it; of all others nothing changes.
+    pub fn renew_gauge(&mut self, gauge: usize) {
+        self.renewed.insert(gauge, (Vec::new(), 0));
+        for coil in &mut self.recent {
+            coil.columns = coil.columns.clone().without_gauge(gauge);
+        }
+        self.learn_renewed(gauge);
+        self.gauges[gauge] = UNKNOWN;
+        (self.gauges_since[gauge], self.well[gauge], self.off[gauge]) = (None, 0, None);
+        for (column, look) in self.columns.iter().zip(&mut self.looks) {
+            if column.gauge == Some(gauge) {
+                *look = Look::default();
+            }
+        }
+    }
+
+    /// Holds a gauge of which a new reference was taken against what there is of it.
+    fn learn_renewed(&mut self, gauge: usize) {
+        let (Some(neighbours), Some((coils, _))) = (&mut self.neighbours, self.renewed.get(&gauge)) else {
+            return;
+        };
+        let offsets: Vec<_> = coils.iter().map(|coil| coil.columns.offsets()).collect();
+        neighbours.renew(gauge, &offsets, self.config.min_reference / 2);
+    }
+
     /// How many of the newest coils bring the watch up to date after [`Self::resume`].
     pub fn run_up(&self) -> usize {
         self.config.window + STRIDE as usize * (self.config.looks + 20)
@@ -147,6 +188,7 @@ impl Watch {
         } else {
             self.after_scored += 1;
         }
+        self.refer_renewed(&coil);
         self.recall(coil);
         self.read_gauges();
         if self.after > 0 && self.after.is_multiple_of(STRIDE) {
@@ -210,6 +252,29 @@ impl Watch {
         if n == self.config.reference || (n >= self.config.min_reference && n.is_multiple_of(LESSON)) {
             let offsets: Vec<_> = self.reference.iter().map(|coil| coil.columns.offsets()).collect();
             self.neighbours = Some(Neighbours::learn(&offsets, n / 2));
+            let renewed: Vec<usize> = self.renewed.keys().copied().collect();
+            for gauge in renewed {
+                self.learn_renewed(gauge);
+            }
+        }
+    }
+
+    fn refer_renewed(&mut self, coil: &Coil) {
+        let (wanted, min) = (self.config.reference, self.config.min_reference);
+        let mut learn = Vec::new();
+        for (gauge, (coils, after)) in &mut self.renewed {
+            if coils.len() == wanted {
+                *after += 1;
+                continue;
+            }
+            coils.push(coil.clone());
+            let n = coils.len();
+            if n == wanted || n == min || (n > min && n.is_multiple_of(LESSON)) {
+                learn.push(*gauge);
+            }
+        }
+        for gauge in learn {
+            self.learn_renewed(gauge);
         }
     }
 
@@ -228,7 +293,10 @@ impl Watch {
     fn samples<'a>(&'a self, column: &Column, window: &[&'a Coil]) -> (&'a [Coil], Vec<&'a Coil>) {
         match column.kind {
             Kind::Prediction => (&self.scored, self.newest(self.after_scored)),
-            _ => (&self.reference, window.to_vec()),
+            _ => match column.gauge.and_then(|gauge| self.renewed.get(&gauge)) {
+                Some((coils, after)) => (coils, self.newest(*after)),
+                None => (&self.reference, window.to_vec()),
+            },
         }
     }
 

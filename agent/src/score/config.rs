@@ -15,6 +15,25 @@ pub struct Config {
     pub sequential: Sequential,
     /// How long a rule is silent about a judge after it fired.
     pub cool_down: CoolDown,
+    /// When it is a trouble that nobody looks at OK coils drawn by lot.
+    pub drawn: Draws,
+}
+
+/// Without words on drawn coils scores say nothing of coils that pass. That is told when so many wait, or one waits so
+/// long, since anybody last said something of a later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Draws {
+    /// Drawn coils that wait.
+    pub waiting: u32,
+    /// Days by the line's messages: a line that stands waits for nobody.
+    pub days: u32,
+}
+
+impl Default for Draws {
+    fn default() -> Self {
+        Self { waiting: 50, days: 7 }
+    }
 }
 
 /// The paper's rule: a score below a bound on more than so many coils.
@@ -28,6 +47,9 @@ pub struct Paper {
     pub more_than: u32,
     /// It fires when the score is under this.
     pub under: f64,
+    /// What fired is a trouble until the score is at least `under` and so much more (never more than 1): a score near its
+    /// bound would have it come and go with every label.
+    pub margin: f64,
     /// The score is that of all coils, as labelled ones stand for them. Without: of the labelled ones as they are,
     /// which on a line where NOK coils are labelled and OK ones are drawn says how many NOK verdicts are right, and
     /// little else.
@@ -65,13 +87,13 @@ pub struct CoolDown {
 
 impl Default for Paper {
     fn default() -> Self {
-        Self { on: true, more_than: 10, under: 0.75, weighted: true }
+        Self { on: true, more_than: 10, under: 0.75, margin: 0.05, weighted: true }
     }
 }
 
 impl Default for Sequential {
     fn default() -> Self {
-        Self { on: true, recall: 0.8, specificity: 0.8, false_alarms: 0.05, run: 20 }
+        Self { on: true, recall: 0.8, specificity: 0.8, false_alarms: 0.05, run: 200 }
     }
 }
 
@@ -101,6 +123,10 @@ impl Config {
                 self.paper.under > 0.0 && self.paper.under <= 1.0,
                 bad("score.paper.under", "must be above 0 and at most 1"),
             ),
+            (
+                (0.0..=0.5).contains(&self.paper.margin),
+                bad("score.paper.margin", "must lie between 0 and 0.5"),
+            ),
             (self.paper.more_than <= 100_000, bad("score.paper.more_than", "must be at most 100000")),
             (inside(self.sequential.recall), bad("score.sequential.recall", between)),
             (inside(self.sequential.specificity), bad("score.sequential.specificity", between)),
@@ -113,6 +139,11 @@ impl Config {
                 self.cool_down.days > 0 || self.cool_down.coils >= FEWEST,
                 bad("score.cool_down.coils", "must be at least 20 where score.cool_down.days is 0"),
             ),
+            (
+                (1..=100_000).contains(&self.drawn.waiting),
+                bad("score.drawn.waiting", "must lie between 1 and 100000"),
+            ),
+            ((1..=3660).contains(&self.drawn.days), bad("score.drawn.days", "must lie between 1 and 3660")),
             (self.cool_down.coils <= 1_000_000, bad("score.cool_down.coils", "must be at most 1000000")),
             (self.cool_down.days <= 3660, bad("score.cool_down.days", "must be at most 3660")),
         ] {
@@ -154,6 +185,10 @@ mod tests {
         for (json, key) in [
             (r#"{"paper": {"under": 0}}"#, "score.paper.under"),
             (r#"{"paper": {"under": 75}}"#, "score.paper.under"),
+            (r#"{"paper": {"margin": -0.1}}"#, "score.paper.margin"),
+            (r#"{"paper": {"margin": 0.6}}"#, "score.paper.margin"),
+            (r#"{"drawn": {"waiting": 0}}"#, "score.drawn.waiting"),
+            (r#"{"drawn": {"days": 0}}"#, "score.drawn.days"),
             (r#"{"paper": {"more_than": 4000000000}}"#, "score.paper.more_than"),
             (r#"{"sequential": {"recall": 1}}"#, "score.sequential.recall"),
             (r#"{"sequential": {"specificity": 0}}"#, "score.sequential.specificity"),

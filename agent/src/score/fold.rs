@@ -75,6 +75,11 @@ impl Score {
     pub fn meets(&self, paper: &Paper) -> bool {
         self.labelled > u64::from(paper.more_than) && self.score < paper.under
     }
+
+    /// Whether it is met, or was and the score is not clearly above its bound since.
+    pub(super) fn stands(&self, paper: &Paper, stood: bool) -> bool {
+        self.meets(paper) || (stood && self.score < (paper.under + paper.margin).min(1.0))
+    }
 }
 
 impl Fold {

@@ -3,6 +3,7 @@
 use super::config::Config;
 use super::fold::{Course, Fold, Known, Score};
 use super::judged::Judged;
+use coilsight_models::message::status::Why;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -121,7 +122,8 @@ impl Triggers {
 
     /// What every rule says of every judge of the set that judged last. It says it as long as the coils and their labels
     /// say so: nothing is left of a word that was taken back. The sequential test, once it had the evidence at some coil,
-    /// stands until there is no more of it than there was at the beginning.
+    /// stands until there is no more of it than there was at the beginning; the score rule, once it was met at some coil,
+    /// until the score is clearly above its bound ([`super::Paper::margin`]).
     pub fn standing(&self, judged: &[Judged], now: Timestamp) -> Vec<Standing> {
         let Some(last) = judged.last() else { return Vec::new() };
         let panel = last.panel();
@@ -129,7 +131,7 @@ impl Triggers {
         let mut standing = Vec::new();
         for course in std::iter::once(Course::Ensemble).chain((0..models).map(Course::Model)) {
             let mut fold = Fold::new(course, &self.config);
-            let (mut coils, mut held) = (0, [false; 2]);
+            let (mut coils, mut held, mut low) = (0, [false; 2], false);
             let needed = self.needed(course, models);
             // A set whose models have other names or another order is another panel: its votes are not these.
             let same = |coil: &&Judged| course == Course::Ensemble || coil.panel().models == panel.models;
@@ -137,14 +139,21 @@ impl Triggers {
                 coils += 1;
                 fold.take(coil);
                 for (held, evidence) in held.iter_mut().zip([fold.misses(), fold.false_alarms()]) {
-                    *held = if *held { evidence > 1.0 } else { evidence >= needed };
+                    *held =
+                        self.config.sequential.on && if *held { evidence > 1.0 } else { evidence >= needed };
+                }
+                // Looked at where somebody has said something: elsewhere it moves by little, and a look takes long.
+                if self.config.paper.on && coil.label_nok().is_some() {
+                    low = fold
+                        .score(&self.config.paper)
+                        .is_some_and(|score| score.stands(&self.config.paper, low));
                 }
             }
             let model = match course {
                 Course::Ensemble => None,
                 Course::Model(model) => Some(panel.models[model].to_string()),
             };
-            let rules = self.rules(&fold, needed).into_iter().zip([false, held[0], held[1]]);
+            let rules = self.rules(&fold, needed).into_iter().zip([low, held[0], held[1]]);
             for ((rule, met), _) in rules.filter(|((_, met), held)| *met || *held) {
                 let trigger = Trigger {
                     text: rule.text(model.as_deref()),
@@ -226,6 +235,18 @@ fn of_set(judged: &[Judged]) -> impl Iterator<Item = &Judged> {
 }
 
 impl Trigger {
+    /// Its rule and the numbers by which it fired, for programs that say it in another language.
+    pub fn why(&self) -> Why {
+        let why = Why::of("").with("model", &self.model);
+        // Plain data: becoming a value has no way to fail.
+        let rule = serde_json::to_value(self.rule).expect("a rule becomes JSON");
+        let mut why =
+            rule.as_object().into_iter().flatten().fold(why, |why, (name, value)| why.with(name, value));
+        why.code =
+            why.values.remove("rule").and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+        why
+    }
+
     /// Whether both are about the same rule and judge.
     pub fn is_like(&self, other: &Self) -> bool {
         self.set == other.set && self.model == other.model && self.rule.is_like(&other.rule)

@@ -4,7 +4,7 @@
 use crate::broker::Role;
 use crate::line::Line;
 use coilsight_models::message::notification::Subject;
-use coilsight_models::message::status::Trouble;
+use coilsight_models::message::status::{Trouble, Why};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -113,6 +113,7 @@ impl Health {
                 to_do: "run `coilsight-agent doctor`: some brokers hang up on a client that may not publish what it \
                         publishes; if it finds nothing, another client uses this broker.client_id"
                     .into(),
+                why: Some(Why::of("short_connection")),
                 ..why
             }
         } else {
@@ -166,6 +167,7 @@ impl Health {
                 to_do: format!(
                     "allow this agent's user to read {topics} at the broker, then restart the agent"
                 ),
+                why: Some(Why::of("deaf").with("topics", topics)),
             },
         );
     }
@@ -206,6 +208,7 @@ impl Health {
                         "allow this agent's user to write {topic} at the broker, and to read it; if it may write but \
                          must not read, set broker.check_echo = false; `coilsight-agent doctor` tells which"
                     ),
+                    why: Some(Why::of("no_echo").with("topic", topic)),
                 },
             );
         }
@@ -227,6 +230,7 @@ impl Health {
                     text: "this machine's clock is not set: times are missing in what it publishes".into(),
                     to_do: "set the clock, or give the machine a time server; decisions do not depend on it"
                         .into(),
+                    why: Some(Why::of("clock")),
                 },
             );
         } else {
@@ -241,6 +245,7 @@ impl Health {
                     text: "more coils or rows are open than may be: some were closed early and went to a person".into(),
                     to_do: "see what sends so many coil ids; raise line.max_open or line.max_open_rows if they are real"
                         .into(),
+                    why: Some(Why::of("closed_early")),
                 },
             );
         } else {
@@ -259,6 +264,7 @@ impl Health {
                     text: format!("{} parts of the archive's log cannot be read", stats.gaps),
                     to_do: "keep the folder for the maker, restore it from a copy if there is one, and check the disk"
                         .into(),
+                    why: Some(Why::of("log_gaps").with("n", stats.gaps)),
                 },
             );
         }
@@ -274,6 +280,7 @@ impl Health {
                         stats.used, stats.cap
                     ),
                     to_do: "raise archive.cap, on a larger disk if need be".into(),
+                    why: Some(Why::of("room").with("used", stats.used).with("cap", stats.cap)),
                 },
             );
         } else {

@@ -5,7 +5,7 @@ use crate::broker::Role;
 use crate::line::short_hex;
 use coilsight_models::message::assessment::Assessment;
 use coilsight_models::message::notification::{Notification, Subject, VERSION};
-use coilsight_models::message::status::Trouble;
+use coilsight_models::message::status::{Trouble, Why};
 use coilsight_models::verdict::{Cause, Verdict};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -74,12 +74,13 @@ pub(super) fn strangers() -> Trouble {
         to_do: "see who it was (/api/v1/quarantine); add those who may judge (`coilsight-agent operator add NAME`) \
                 and have them say it again"
             .into(),
+        why: Some(Why::of("strangers")),
     }
 }
 
 /// Of something that is not as it should be.
 pub(super) fn trouble(line: &str, at: Option<Timestamp>, trouble: &Trouble) -> Notification {
-    let Trouble { topic, text, to_do } = trouble.clone();
+    let Trouble { topic, text, to_do, .. } = trouble.clone();
     notification(line, at, topic, text, to_do)
 }
 

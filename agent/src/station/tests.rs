@@ -98,7 +98,7 @@ impl Bench {
     }
 
     fn down(&mut self) {
-        let why = Trouble { topic: Subject::Broker, text: "gone".into(), to_do: "wait".into() };
+        let why = Trouble { topic: Subject::Broker, text: "gone".into(), to_do: "wait".into(), why: None };
         let down = [Role::Line, Role::Words].map(|role| Event::Down { role, why: why.clone() });
         self.step(down.to_vec(), 0);
     }

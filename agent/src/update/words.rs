@@ -5,7 +5,7 @@ use crate::slots::{Release, Way, is_past};
 use coilsight_models::bundle::Sha256;
 use coilsight_models::message::model::Stage;
 use coilsight_models::message::notification::Subject;
-use coilsight_models::message::status::Trouble;
+use coilsight_models::message::status::{Trouble, Why};
 use jiff::Timestamp;
 
 impl Update {
@@ -52,7 +52,7 @@ impl Update {
     }
 
     pub(super) fn notice(&mut self, text: String, to_do: &str) {
-        self.notices.push(Trouble { topic: Subject::Model, text, to_do: to_do.into() });
+        self.notices.push(Trouble { topic: Subject::Model, text, to_do: to_do.into(), why: None });
     }
 
     /// Lets whoever receives know what has changed and what is to be said.
@@ -92,6 +92,9 @@ impl Update {
                     active.not_after
                 ),
                 to_do: "it judges on; ask the trainer's people for a newer release, or why none comes".into(),
+                why: Some(
+                    Why::of("past_its_time").with("set", active.to_string()).with("until", active.not_after),
+                ),
             });
         }
         if let Some(why) = &self.broken {
@@ -99,6 +102,7 @@ impl Update {
                 topic: Subject::Storage,
                 text: format!("no bundle can be taken in or given up: {why}"),
                 to_do: "see to the disk, then restart the agent; the active set judges on".into(),
+                why: Some(Why::of("no_update").with("why", why)),
             });
         }
         if let Some(why) = &self.distrusted {
@@ -107,6 +111,7 @@ impl Update {
                 text: format!("what is at the line to be believed is not: {why}"),
                 to_do: "correct what bundle.trust names, then restart the agent; what was believed before is"
                     .into(),
+                why: Some(Why::of("distrusted").with("why", why)),
             });
         }
         if let Some(why) = &self.deaf {
@@ -115,6 +120,7 @@ impl Update {
                 text: format!("no bundle can be received over the broker: {why}"),
                 to_do: "see to the disk, then restart the agent; a bundle can be installed at the machine"
                     .into(),
+                why: Some(Why::of("no_receiving").with("why", why)),
             });
         }
         if !self.slots.gaps().is_empty() || state.unknown > 0 {
@@ -126,6 +132,7 @@ impl Update {
                 to_do:
                     "keep the folder for the maker; put the newest trust document at the line (bundle.trust)"
                         .into(),
+                why: Some(Why::of("trail_gaps")),
             });
         }
         troubles

@@ -3,11 +3,11 @@
 use crate::archive::{Archive, Matrix};
 use crate::book::{Book, Coil, Seq, Signature};
 use crate::drift::report::Code;
-use crate::drift::{self, Columns, Config, Report, Seen};
+use crate::drift::{self, Columns, Config, Of, Report, Seen};
 use coilsight_models::coil::{CoilId, CoilMatrix, Order};
 use coilsight_models::message::notification::Subject;
 use coilsight_models::message::status::Trouble;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 #[cfg(test)]
@@ -78,10 +78,31 @@ impl Gauges {
         Self { config, ..Self::default() }
     }
 
-    /// The places whose coils bring the watch up to where it was.
-    pub fn places(&self, book: &Book) -> Vec<Seq> {
+    /// The places whose coils bring the watch up to where it was; new references were taken before these places.
+    pub fn places(&self, book: &Book, renewed: &VecDeque<(Seq, Of)>) -> Vec<Seq> {
         let run_up = drift::Watch::new(self.config.clone(), &[]).run_up();
-        places(book.coils().map(|coil| &coil.set), book.span().start, self.config.reference, run_up)
+        let (span, reference) = (book.span(), self.config.reference);
+        let all = renewed.iter().rev().find(|(_, of)| *of == Of::All);
+        let start = all.map_or(span.start, |(at, _)| (*at).clamp(span.start, span.end));
+        let sets = book.coils().skip((start - span.start) as usize).map(|coil| &coil.set);
+        let mut places = places(sets, start, reference, run_up);
+        for (at, _) in renewed.iter().filter(|(at, of)| *of != Of::All && *at >= start) {
+            places.extend(*at..span.end.min(at + reference as Seq));
+        }
+        places
+    }
+
+    /// A new reference was taken: the next coils are it.
+    pub fn renew(&mut self, of: Of) {
+        let Some((_, watch)) = &mut self.of else { return };
+        match of {
+            Of::All => watch.renew(),
+            Of::Gauge(gauge) => {
+                if let Some(column) = gauge.column() {
+                    watch.renew_gauge(column);
+                }
+            }
+        }
     }
 
     /// Takes the next coil. Gauges are gauges whichever set judged it; scores are looked at of one set alone, which is
@@ -127,8 +148,8 @@ impl Gauges {
             if known.is_some_and(|told| !is_worse(told.percent, finding.percent, step)) {
                 continue;
             }
-            let trouble =
-                Trouble { topic: Subject::Drift, text: finding.text.clone(), to_do: finding.to_do.clone() };
+            let (text, to_do) = (finding.text.clone(), finding.to_do.clone());
+            let trouble = Trouble { topic: Subject::Drift, text, to_do, why: finding.why.clone() };
             self.told.insert(name(finding), Told { trouble, percent: finding.percent });
         }
         self.told.iter().map(|(key, told)| (key.clone(), told.trouble.clone())).collect()

@@ -125,8 +125,9 @@ impl Alarms {
             let Some(fired) = self.past.iter().rev().find(|past| past.is_like(&trigger)) else { continue };
             let key = key(&trigger);
             let trouble = self.told.remove(&key).unwrap_or_else(|| {
-                let Trigger { text, to_do, .. } = if met { trigger } else { fired.clone() };
-                Trouble { topic: Subject::Score, text, to_do }
+                let told = if met { trigger } else { fired.clone() };
+                let why = Some(told.why());
+                Trouble { topic: Subject::Score, text: told.text, to_do: told.to_do, why }
             });
             told.insert(key, trouble);
         }

@@ -1,4 +1,8 @@
-//! What wakes the watch.
+//! What wakes the watch, and what it finds.
+
+mod agreement;
+mod drawn;
+mod references;
 
 use super::*;
 use crate::archive::{Limits, RealDisk};
@@ -8,38 +12,36 @@ use crate::web::{Desk, Rejudge};
 use coilsight_models::message::inbound::Label;
 use coilsight_models::verdict::Verdict;
 use serde_json::json;
+use std::path::Path;
 
-/// The page brings the book up by itself, before the watch looks.
-#[test]
-fn a_word_that_the_page_has_taken_in_wakes_the_rules() {
-    let folder = tempfile::tempdir().unwrap();
-    let disk = |name: &str| -> Arc<dyn Disk> { Arc::new(RealDisk::new(folder.path().join(name)).unwrap()) };
+fn disk(folder: &Path, name: &str) -> Arc<dyn Disk> {
+    Arc::new(RealDisk::new(folder.join(name)).unwrap())
+}
+
+/// Over what a folder holds.
+fn parts(folder: &Path) -> Parts {
     let limits = Limits { reserve_file: 4096, ..Limits::default() };
-    let (archive, _) = Archive::open_without_views_folder(disk("archive"), limits).unwrap();
-    let (changed, changes) = watch::channel(0);
-    let parts = Parts {
+    let (archive, _) = Archive::open_without_views_folder(disk(folder, "archive"), limits).unwrap();
+    Parts {
         archive: Arc::new(archive),
         book: Arc::default(),
-        findings: Arc::default(),
+        findings: Arc::new(Findings::over(References::open(&disk(folder, "references")).unwrap())),
         board: Arc::default(),
-        changed,
-        disk: disk("watch"),
+        changed: watch::channel(0).0,
+        disk: disk(folder, "watch"),
         score: score::Config::default(),
         drift: drift::Config::default(),
-    };
-    let desk = Desk::new(
-        Settings::default(),
-        Arc::clone(&parts.archive),
-        Arc::clone(&parts.book),
-        Arc::default(),
-        Arc::clone(&parts.board),
-        Arc::clone(&parts.findings),
-        Rejudge::open(&disk("rejudge")).unwrap(),
-        changes.clone(),
-    );
-    let mut round = Round {
+        review_share: 0.02,
+    }
+}
+
+fn round(parts: Parts) -> Round {
+    Round {
         alarms: Alarms::open(parts.score, &parts.disk).unwrap(),
+        drawing: Drawing::new(parts.score.drawn, parts.review_share),
         gauges: Gauges::new(parts.drift.clone()),
+        renewals: 0,
+        renewed: VecDeque::new(),
         parts,
         to_look_at: VecDeque::new(),
         looked: None,
@@ -48,7 +50,25 @@ fn a_word_that_the_page_has_taken_in_wakes_the_rules() {
         seen: 0,
         told: None,
         stopping: Arc::default(),
-    };
+    }
+}
+
+/// The page brings the book up by itself, before the watch looks.
+#[test]
+fn a_word_that_the_page_has_taken_in_wakes_the_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut round = round(parts(folder.path()));
+    let changes = round.parts.changed.subscribe();
+    let desk = Desk::new(
+        Settings::default(),
+        Arc::clone(&round.parts.archive),
+        Arc::clone(&round.parts.book),
+        Arc::default(),
+        Arc::clone(&round.parts.board),
+        Arc::clone(&round.parts.findings),
+        Rejudge::open(&disk(folder.path(), "rejudge")).unwrap(),
+        changes.clone(),
+    );
     assert!(round.read_on() && !round.stale, "nothing has happened");
     let word = json!({
         "coil_id": "C1", "label": "OK", "operator": "Ada", "at": "2026-01-05T07:00:00Z", "known": true

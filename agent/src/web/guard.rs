@@ -159,3 +159,18 @@ pub(super) fn writer(desk: &Desk, headers: &HeaderMap) -> Result<Writer, Fault> 
         },
     )
 }
+
+/// Who writes what only people may.
+pub(super) fn person(desk: &Desk, headers: &HeaderMap) -> Result<String, Fault> {
+    let Writer { name, person } = writer(desk, headers)?;
+    let program = || {
+        let status = StatusCode::FORBIDDEN;
+        Fault::new(
+            status,
+            "no_person",
+            "this is for people, not for programs",
+            "log in with your code or badge",
+        )
+    };
+    if person { Ok(name) } else { Err(program()) }
+}

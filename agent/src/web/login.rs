@@ -9,7 +9,7 @@ use axum::extract::{Extension, Json, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use coilsight_models::message::notification::Subject;
-use coilsight_models::message::status::Trouble;
+use coilsight_models::message::status::{Trouble, Why};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
@@ -95,6 +95,7 @@ fn tell_of_guessing(desk: &Desk) {
         to_do: "see in the log from which address (\"a code that is nobody's\"), and who is there; codes that are \
                 long, or badges, cannot be guessed"
             .into(),
+        why: Some(Why::of("guessing")),
     };
     let troubles = if desk.tries().are_suspicious() { vec![trouble] } else { Vec::new() };
     desk.board.tell("codes", troubles);

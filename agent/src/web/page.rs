@@ -40,6 +40,7 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("login.js", SCRIPT, include_bytes!("page/login.js")),
     ("queues.js", SCRIPT, include_bytes!("page/queues.js")),
     ("reasons.js", SCRIPT, include_bytes!("page/reasons.js")),
+    ("references.js", SCRIPT, include_bytes!("page/references.js")),
     ("rejudge.js", SCRIPT, include_bytes!("page/rejudge.js")),
     ("say.js", SCRIPT, include_bytes!("page/say.js")),
     ("scores.js", SCRIPT, include_bytes!("page/scores.js")),

@@ -10,7 +10,7 @@ pub use session::{Rejudge, Session};
 use super::Desk;
 use super::coils::{assessment, cells, matrix_of};
 use super::fault::Fault;
-use super::guard::{Writer, writer};
+use super::guard::person;
 use super::reading::reading;
 use super::words::blocking;
 use crate::book::MAX_SIGNATURES;
@@ -34,16 +34,6 @@ const MAX_INSPECTORS: usize = 8;
 
 fn lock(desk: &Desk) -> MutexGuard<'_, Rejudge> {
     desk.rejudge.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Who judges: a person.
-fn inspector(desk: &Desk, headers: &HeaderMap) -> Result<String, Fault> {
-    let Writer { name, person } = writer(desk, headers)?;
-    let program = || {
-        let status = StatusCode::FORBIDDEN;
-        Fault::new(status, "no_person", "a program does not judge", "log in with your code or badge")
-    };
-    if person { Ok(name) } else { Err(program()) }
 }
 
 fn none() -> Fault {
@@ -102,7 +92,7 @@ pub(super) async fn start(
     headers: HeaderMap,
     body: Result<Json<Start>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
-    let name = inspector(&desk, &headers)?;
+    let name = person(&desk, &headers)?;
     let Json(Start { size, replaces }) = body?;
     if !SIZE.contains(&size) {
         let message = format!("a session has {} to {} coils", SIZE.start(), SIZE.end());
@@ -167,7 +157,7 @@ fn draw(desk: &Desk, session: &Session, size: usize) -> Result<Vec<String>, Faul
 }
 
 pub(super) async fn next(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<Response, Fault> {
-    let name = inspector(&desk, &headers)?;
+    let name = person(&desk, &headers)?;
     blocking(move || {
         let (round, decision_id, item, left) = {
             let rejudge = lock(&desk);
@@ -201,7 +191,7 @@ pub(super) async fn matrix(
     Path(item): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Fault> {
-    inspector(&desk, &headers)?;
+    person(&desk, &headers)?;
     blocking(move || {
         let decision_id = {
             let rejudge = lock(&desk);
@@ -228,7 +218,7 @@ pub(super) async fn answer(
     headers: HeaderMap,
     body: Result<Json<Answer>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
-    let name = inspector(&desk, &headers)?;
+    let name = person(&desk, &headers)?;
     let Json(Answer { label }) = body?;
     blocking(move || {
         let mut rejudge = lock(&desk);

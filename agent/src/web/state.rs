@@ -3,7 +3,6 @@
 use super::Desk;
 use super::fault::Fault;
 use super::reading::{reading, working_out};
-use crate::drift::Report;
 use crate::score::{self, BadWindow, Window};
 use crate::slots::{Entry, Event};
 use crate::watch::Findings;
@@ -127,10 +126,6 @@ pub(super) async fn scores(
 
 pub(super) async fn triggers(State(desk): State<Arc<Desk>>) -> Json<Value> {
     Json(json!({ "triggers": desk.findings.triggers() }))
-}
-
-pub(super) async fn drift(State(desk): State<Arc<Desk>>) -> Json<Option<Report>> {
-    Json(desk.findings.drift())
 }
 
 pub(super) async fn healthz() -> &'static str {

@@ -46,13 +46,16 @@ impl Bench {
         let (_, changes) = watch::channel(0);
         let rejudge: Arc<dyn crate::archive::Disk> =
             Arc::new(RealDisk::new(folder.path().join("rejudge")).unwrap());
+        let references: Arc<dyn crate::archive::Disk> =
+            Arc::new(RealDisk::new(folder.path().join("references")).unwrap());
+        let findings = Findings::over(crate::drift::References::open(&references).unwrap());
         let desk = Desk::new(
             settings.clone(),
             Arc::new(archive),
             Arc::new(RwLock::new(Book::default())),
             Arc::new(Operators::of(file)),
             Arc::default(),
-            Arc::default(),
+            Arc::new(findings),
             Rejudge::open(&rejudge).unwrap(),
             changes,
         );
@@ -124,4 +127,33 @@ fn the_document_has_every_route_and_no_other() {
     documented.sort();
     routed.sort();
     assert_eq!(documented, routed);
+}
+
+/// Codes of troubles are read from the source, for nothing else knows them all.
+#[test]
+fn every_code_has_german_words() {
+    let words: Value = serde_json::from_str(include_str!("page/de.json")).unwrap();
+    let sources = [
+        include_str!("../station.rs"),
+        include_str!("../station/health.rs"),
+        include_str!("../station/notices.rs"),
+        include_str!("../app/page.rs"),
+        include_str!("../app/upload.rs"),
+        include_str!("../broker/ended.rs"),
+        include_str!("../update/words.rs"),
+        include_str!("../watch/drawn.rs"),
+        include_str!("login.rs"),
+    ];
+    let named = sources.iter().flat_map(|source| source.split("Why::of(\"").skip(1));
+    let mut codes: Vec<&str> = named.filter_map(|rest| Some(rest.split_once('"')?.0)).collect();
+    assert!(codes.len() > 18, "{codes:?}");
+    codes.extend(["none_drawn", "draws_off", "score", "misses", "false_alarms", "gauges_unread"]);
+    codes.extend(["gauge_blind", "gauge_off", "gauge_gaps", "gauge_noise", "profile", "level", "variation"]);
+    codes.extend(["prediction", "unlike"]);
+    for code in codes {
+        let has = |key: String| words[key].as_str().is_some_and(|text| !text.is_empty());
+        assert!(has(format!("trouble.{code}")), "{code}");
+        // What to do about a broker is in the words of whoever knows which error it was.
+        assert!(code == "broker" || has(format!("trouble.{code}.do")), "{code}");
+    }
 }

@@ -182,7 +182,8 @@ fn keep(
     Ok(key)
 }
 
-fn remark(given: Option<String>) -> Result<Option<String>, Fault> {
+/// A remark that may be kept; an empty one is none.
+pub(super) fn remark(given: Option<String>) -> Result<Option<String>, Fault> {
     let remark = given.filter(|remark| !remark.trim().is_empty());
     let fine =
         |remark: &String| remark.chars().count() <= MAX_REMARK && !remark.chars().any(char::is_control);

@@ -29,6 +29,12 @@ impl Gauge {
         let side = if column < SIDE_GAUGES { Side::Top } else { Side::Bottom };
         Self { side, number: (column % SIDE_GAUGES) as u8 + 1 }
     }
+
+    /// Its matrix column, 0..18; `None` if there is no gauge of that number.
+    pub fn column(self) -> Option<usize> {
+        let at = usize::from(self.number).checked_sub(1).filter(|at| *at < SIDE_GAUGES)?;
+        Some(at + if self.side == Side::Top { 0 } else { SIDE_GAUGES })
+    }
 }
 
 impl fmt::Display for Gauge {
@@ -49,5 +55,9 @@ mod tests {
     fn gauges_are_named_by_side_and_number() {
         assert_eq!(Gauge::of_column(0).to_string(), "top 1");
         assert_eq!(Gauge::of_column(17).to_string(), "bottom 9");
+        assert!((0..18).all(|column| Gauge::of_column(column).column() == Some(column)));
+        for number in [0, 10, 255] {
+            assert_eq!(Gauge { side: Side::Top, number }.column(), None);
+        }
     }
 }

@@ -65,6 +65,36 @@ pub struct Trouble {
     pub text: String,
     /// What to do.
     pub to_do: String,
+    /// The same for programs that say it in another language; without it there is only the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
+}
+
+/// A code, and what belongs to it: `{"code": "no_echo", "topic": "plant/gl2/status"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// What it is.
+    pub code: String,
+    /// Its particulars, by name.
+    #[serde(flatten)]
+    pub values: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Why {
+    /// A code by itself.
+    pub fn of(code: &str) -> Self {
+        Self { code: code.to_owned(), values: serde_json::Map::new() }
+    }
+
+    /// With a particular more.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        // Plain data: becoming a value has no way to fail, and what did would be left out.
+        if let Ok(value) = serde_json::to_value(value) {
+            self.values.insert(name.to_owned(), value);
+        }
+        self
+    }
 }
 
 /// What waits where.

@@ -44,6 +44,12 @@ fn axe_finds_nothing_serious() {
                     .until(&format!("document.querySelector('{there}') && !document.querySelector('.wait')"));
                 check(&browser, &axe, &format!("{place} at {size:?}, language {language}"));
             }
+            browser.go("#/status");
+            browser.until("document.querySelector('.drift .renew')");
+            browser.script("document.querySelector('.drift .renew').click()");
+            browser.until("document.querySelector('dialog.reference[open]')");
+            check(&browser, &axe, "a new reference");
+            browser.script("document.querySelector('dialog.reference .leave').click()");
             browser.script("document.querySelector('[data-name=in]').click()");
             browser.until("document.querySelector('dialog.login[open]')");
             check(&browser, &axe, "the login");

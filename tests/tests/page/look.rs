@@ -80,6 +80,8 @@ fn what_is_touched_is_large_enough_for_a_glove_and_nothing_sticks_out() {
         // Why a person must look is said in the page's language.
         browser.go(&format!("#/coils/{id}/all"));
         browser.until_text(".head .why", ["no order data", "Keine Auftragsdaten"][language]);
+        browser.go("#/review");
+        browser.until_text("a.row .why", ["no order data", "Keine Auftragsdaten"][language]);
         browser.finish(&[]);
     }
 }

@@ -10,6 +10,7 @@ mod meanwhile;
 mod pictures;
 mod rejudge;
 mod say;
+mod status;
 
 /// A touch panel at the line, and a screen in an office.
 const SIZES: [(u32, u32); 2] = [(800, 480), (1920, 1080)];

@@ -253,6 +253,36 @@ fn a_rule_stands_while_there_is_evidence_and_no_longer() {
 }
 
 #[test]
+fn the_papers_rule_stands_until_the_score_is_clearly_above_its_bound() {
+    let paper = Paper { weighted: false, ..Paper::default() };
+    let config =
+        Config { paper, sequential: Sequential { on: false, ..Sequential::default() }, ..Config::default() };
+    let triggers = Triggers::new(config);
+    // 8 of 12 are judged right: under 75 %.
+    let mut coils = always_ok(8, 4);
+    let (mut right, mut standing) = (8, Vec::new());
+    while right < 30 {
+        let all = triggers.standing(&coils, now());
+        standing.push(all.iter().find(|s| s.trigger.model.is_none()).map(|s| s.met));
+        let place = coils.len() as u64;
+        coils.push(coil(place, Verdict::Ok, Some(1.0), Some(Ok), &panel()));
+        right += 1;
+    }
+    // Met up to 11 of 15; from 12 of 16 (75 %) on it stands; at 16 of 20 (80 %) it is over.
+    let expected = [[Some(true); 4].as_slice(), &[Some(false); 4], &[None; 14]].concat();
+    assert_eq!(standing, expected);
+    // Once over, it does not come back between the two: 30 of 39 is 77 %.
+    let nok = |i| coil(i, Verdict::Ok, Some(1.0), Some(Nok), &panel());
+    coils.extend((34..39).map(nok));
+    assert_eq!(triggers.standing(&coils, now()), []);
+    coils.extend((39..41).map(nok));
+    assert!(triggers.standing(&coils, now())[0].met, "30 of 41 is 73 %");
+    // Without a margin it is over at the bound.
+    let bare = Triggers::new(Config { paper: Paper { margin: 0.0, ..paper }, ..config });
+    assert_eq!(bare.standing(&always_ok(12, 4), now()), []);
+}
+
+#[test]
 fn coils_that_a_judge_said_nothing_of_are_not_its() {
     let panel = panel();
     let silent = |i| {

@@ -100,6 +100,7 @@ fn what_has_become_much_worse_is_told_again() {
             since: None,
             text,
             to_do: String::new(),
+            why: None,
         }];
         gauges.troubles(&report).into_values().next().unwrap().text
     };

@@ -2,6 +2,7 @@
 
 import { el, svg } from "./dom.js";
 import { t, deviation } from "./languages.js";
+import { gaugeName } from "./reasons.js";
 
 // An estimate from `from` to 1 as a bar with a whisker over its 95 % interval.
 export function whisker(estimate, from = 0) {
@@ -27,14 +28,14 @@ export function gaugeStrip(gauges) {
     const length = off === null ? 0 : Math.min(1, Math.abs(off) / MOST) * 44;
     const unknown = gauge.state === "unknown";
     const well = gauge.state === "fine";
-    return svg("g", {}, svg("title", {}, `${t(`side.${gauge.gauge.side}`)} ${gauge.gauge.number}: ${gauge.text}`),
+    return svg("g", {}, svg("title", {}, `${gaugeName(gauge.gauge)}: ${gauge.text}`),
       svg("rect", { x: x + 4, y: 8, width: wide - 8, height: 88, class: unknown ? "slot unknown" : "slot" }),
       svg("rect", { x: x + 8, y: off > 0 ? middle - length : middle, width: wide - 16, height: Math.max(length, 1.5), class: well || unknown ? "off" : "off bad" }),
       well || unknown ? null : svg("text", { x: x + wide / 2, y: 24, class: "sign" }, "!"),
       svg("text", { x: x + wide / 2, y: 114, class: "name" }, String(gauge.gauge.number)));
   });
   const worst = gauges.reduce((most, gauge) => (Math.abs(gauge.offset_percent ?? 0) > Math.abs(most?.offset_percent ?? 0) ? gauge : most), null);
-  const text = worst ? t("drift.worst", { gauge: `${t(`side.${worst.gauge.side}`)} ${worst.gauge.number}`, offset: deviation(worst.offset_percent) }) : t("drift.none");
+  const text = worst ? t("drift.worst", { gauge: gaugeName(worst.gauge), offset: deviation(worst.offset_percent) }) : t("drift.none");
   return el("figure", { class: "gauges" },
     svg("svg", { viewBox: "-46 0 790 122", role: "img", "aria-label": text },
       svg("text", { x: -4, y: 16, class: "axis" }, `+${MOST} %`), svg("text", { x: -4, y: middle + 5, class: "axis" }, "0"), svg("text", { x: -4, y: 96, class: "axis" }, `−${MOST} %`),

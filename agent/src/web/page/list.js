@@ -5,6 +5,7 @@ import { get } from "./api.js";
 import { t, number, time } from "./languages.js";
 import { faultText } from "./faults.js";
 import { QUEUES } from "./queues.js";
+import { reason } from "./reasons.js";
 
 const PAGE = 50;
 const MOST = 200;
@@ -73,7 +74,7 @@ export function listView(host, { queue, go }) {
       onfocus: () => { lastOf[chosen] = coil.decision_id; },
     },
     mark(coil.verdict, "big"), el("span", { class: "id" }, coil.coil_id), el("span", { class: "facts" }, facts),
-    el("span", { class: "why", lang: coil.reason ? "en" : null }, coil.reason ?? (coil.drawn ? t("list.drawn") : "")),
+    el("span", { class: "why" }, coil.why ? reason({ ...coil.why, text: coil.reason }) : coil.drawn ? t("list.drawn") : ""),
     el("span", { class: "said" }, coil.label ? [el("span", { class: "by" }, coil.by), mark(coil.label)] : el("span", { class: "quiet" }, t("said.nobody")))));
   }
 

@@ -6,6 +6,8 @@ import { t, number, percent, bytes, duration, time } from "./languages.js";
 import { gaugeStrip } from "./figures.js";
 import { scores } from "./scores.js";
 import { faultText } from "./faults.js";
+import { troubleWords } from "./reasons.js";
+import { references } from "./references.js";
 
 const WINDOWS = ["200c", "30d", "all"];
 
@@ -49,7 +51,7 @@ export function statusView(host) {
     part("model", () => get("/models"), models);
     part("scores", () => get("/scores", { window: chosen }), scores);
     part("triggers", () => get("/triggers"), triggers);
-    part("drift", () => get("/drift"), drift);
+    part("drift", () => get("/drift"), (report) => drift(report, () => { known.drift = undefined; refresh(); }));
   }
   refresh();
   return { title: t("nav.status"), refresh, keys: {}, close: () => { open = false; } };
@@ -63,9 +65,11 @@ function health(status) {
   return el("ul", { class: "troubles" }, all.map((one) => trouble(one)));
 }
 
-// What the agent wrote is English, what the page says of the connection is not.
-function trouble({ text, to_do: toDo, at, own = false }) {
-  return el("li", { lang: own ? null : "en" }, el("b", {}, text), at ? el("span", { class: "quiet" }, ` · ${time(at)}`) : null, toDo ? el("p", {}, "→ ", toDo) : null);
+// What the page has no words for is English, as the agent wrote it; what it says of the connection is not.
+function trouble(one) {
+  const [what, act] = one.own ? [{ text: one.text }, { text: one.to_do }] : troubleWords(one);
+  return el("li", {}, el("b", { lang: what.lang }, what.text), one.at ? el("span", { class: "quiet" }, ` · ${time(one.at)}`) : null,
+    act.text ? el("p", { lang: act.lang }, "→ ", act.text) : null);
 }
 
 function queues(status) {
@@ -102,10 +106,10 @@ function models(m) {
 
 function triggers({ triggers: all }) {
   if (all.length === 0) return el("p", { class: "none" }, t("triggers.none"));
-  return el("ul", { class: "troubles" }, all.slice(0, 10).map((one) => trouble(one)));
+  return el("ul", { class: "troubles" }, all.slice(0, 10).map((one) => trouble({ ...one, why: { ...one, code: one.rule } })));
 }
 
-function drift(report) {
+function drift(report, changed) {
   // Nothing has been compared since the agent started.
   if (!report) return el("p", { class: "none" }, t("drift.none"));
   const sample = (name, s) => t(`drift.${name}`, { n: number(s.n), wanted: number(s.wanted) });
@@ -115,6 +119,7 @@ function drift(report) {
     report.findings.length ? el("ul", { class: "troubles" }, report.findings.map((one) => trouble(one))) : el("p", { class: "none" }, t("drift.no_findings")),
     report.order_mix.changed ? el("p", { class: "quiet", lang: "en" }, report.order_mix.text) : null,
     columns(report.columns.filter((column) => column.drifted)),
+    references(report, changed),
   ];
 }
 

@@ -54,7 +54,7 @@ pub struct Session {
 
 impl Session {
     /// A new one, without coils.
-    pub(super) fn begin(by: String, at: Timestamp) -> Self {
+    pub(crate) fn begin(by: String, at: Timestamp) -> Self {
         let (id, salt) = (hex(&random::<16>()), hex(&random::<16>()));
         Self { id, at, by, decisions: Vec::new(), labels: BTreeMap::new(), salt }
     }

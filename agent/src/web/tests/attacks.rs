@@ -11,6 +11,7 @@ fn writes() -> Vec<(String, Value)> {
         (format!("/api/v1/coils/{}/feedback", id(3)), json!({ "label": "OK" })),
         (format!("/api/v1/dispositions/{}/withdraw", id(3)), json!({})),
         ("/api/v1/rejudge".into(), json!({ "size": 30 })),
+        ("/api/v1/drift/reference".into(), json!({ "of": "all" })),
         (format!("/api/v1/rejudge/items/{}", id(3)), json!({ "label": "OK" })),
     ]
 }
@@ -44,6 +45,7 @@ fn nothing_is_written_without_a_login() {
     stranger = bench.client();
     assert_eq!(error_of(&stranger.post("/api/v1/login", &json!({ "code": "1001" }))), "code");
     assert_eq!(bench.desk.archive.stats().counts.feedback, 0);
+    assert!(bench.desk.findings.references.since(0).is_empty());
 }
 
 #[test]
@@ -65,6 +67,10 @@ fn pages_from_elsewhere_cannot_write() {
     let ada = bench.login("1001");
     let json = ("Content-Type", "application/json");
     let ours = ("X-Coilsight", "1");
+    for (path, body) in writes() {
+        let origin = [json, ours, ("Origin", "http://evil.example")];
+        assert_eq!(ada.ask("POST", &path, &origin, &body.to_string()).status, 403, "{path}");
+    }
     let (path, body) = &writes()[0];
     let body = body.to_string();
     for headers in [
@@ -165,6 +171,29 @@ fn requests_are_bounded() {
         assert!(matches!(answer.status, 400 | 422), "{body}: {answer:?}");
         error_of(&answer);
     }
+    let reference = |of: Value, remark: &str| {
+        ada.post("/api/v1/drift/reference", &json!({ "of": of, "remark": remark })).status
+    };
+    let gauge = |side: &str, number: i64| json!({ "gauge": { "side": side, "number": number } });
+    for of in [gauge("top", 0), gauge("top", 10), gauge("top", 255)] {
+        assert_eq!(reference(of.clone(), ""), 400, "{of}");
+    }
+    for of in [
+        gauge("top", 256),
+        gauge("left", 1),
+        gauge("top", -1),
+        json!("none"),
+        json!(null),
+        json!({}),
+        json!([1]),
+    ] {
+        assert!(matches!(reference(of.clone(), ""), 400 | 422), "{of}");
+    }
+    for remark in ["x".repeat(1_001), "a\nb".into(), "\u{0}".into()] {
+        assert_eq!(reference(json!("all"), &remark), 400);
+    }
+    assert_eq!(reference(json!("all"), &"x".repeat(MAX_BODY)), 413);
+    assert!(bench.desk.findings.references.since(0).is_empty());
     let deep = format!("{{\"label\":{}", "[".repeat(10_000));
     assert_eq!(
         ada.ask("POST", &path, &[("X-Coilsight", "1"), ("Content-Type", "application/json")], &deep).status,

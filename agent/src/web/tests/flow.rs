@@ -1,6 +1,7 @@
 //! What the page does all day.
 
 use super::*;
+use coilsight_models::verdict::Cause;
 
 #[test]
 fn lists_one_coil_and_its_matrix() {
@@ -31,6 +32,58 @@ fn lists_one_coil_and_its_matrix() {
         assert_eq!(client.get(path).status, 200, "{path}");
     }
     assert_eq!(client.get("/").header("content-type"), Some("text/html; charset=utf-8"));
+}
+
+/// For programs, and for the page's other languages.
+#[test]
+fn reasons_come_with_their_code() {
+    let bench = Bench::new();
+    let mut a = assessment();
+    a.coil_id = CoilId::new("GL2-unlike").unwrap();
+    a.decision_id = id(77);
+    a.verdict = Verdict::Review;
+    a.reasons = vec![Cause::UnlikeTraining { distance: 9.0, limit: 3.0 }.into(), Cause::NoEnd.into()];
+    let new = NewDecision {
+        decision_id: &a.decision_id,
+        coil_id: a.coil_id.as_str(),
+        pass_key: "pass 77",
+        segment: None,
+        json: &serde_json::to_vec(&a).unwrap(),
+        matrix: None,
+    };
+    bench.desk.archive.decide(new).unwrap();
+    bench.desk.catch_up();
+    let list = bench.client().get("/api/v1/coils").json();
+    let [with, without] = [&list["coils"][0], &list["coils"][1]];
+    assert_eq!(with["why"], json!({ "code": "unlike_training", "distance": 9.0, "limit": 3.0 }));
+    assert_eq!(with["reason"], json!(a.reasons[0].text));
+    assert_eq!((&without["why"], &without["reason"]), (&Value::Null, &Value::Null));
+    // The page's German has words for every cause and for what belongs to it.
+    let words: Value = serde_json::from_str(&bench.client().get("/static/de.json").body).unwrap();
+    assert!(words["reason.unlike_training"].as_str().unwrap().contains("{distance}"));
+}
+
+#[test]
+fn a_person_takes_a_new_reference_and_it_is_kept() {
+    let bench = Bench::new();
+    let ada = bench.login("1001");
+    let path = "/api/v1/drift/reference";
+    let top_3 = json!({ "gauge": { "side": "top", "number": 3 } });
+    let taken = ada.post(path, &json!({ "of": top_3, "remark": "<b>tube changed</b>" }));
+    assert_eq!(taken.status, 201, "{taken:?}");
+    let taken = taken.json();
+    assert_eq!((&taken["by"], &taken["of"], &taken["after"]), (&json!("Ada"), &top_3, &json!(id(9))));
+    assert_eq!(error_of(&ada.post(path, &json!({ "of": top_3 }))), "nothing_new");
+    assert_eq!(ada.post(path, &json!({ "of": "all" })).status, 201);
+    decide(&bench.desk.archive, 10);
+    assert_eq!(ada.post(path, &json!({ "of": top_3 })).json()["after_coil"], "GL2-10");
+    // A program has no gauges to exchange.
+    let bearer = format!("Bearer {}", bench.token);
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    assert_eq!(error_of(&bench.client().ask("POST", path, &headers, r#"{"of":"all"}"#)), "no_person");
+    let kept = bench.desk.findings.references.standing();
+    let said: Vec<_> = kept.iter().map(|one| (one.by.as_str(), one.after_coil.as_deref())).collect();
+    assert_eq!(said, [("Ada", Some("GL2-9")), ("Ada", Some("GL2-10"))], "all, and the gauge since");
 }
 
 #[test]
