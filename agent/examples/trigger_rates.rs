@@ -373,7 +373,12 @@ fn cost(panel: &Arc<Panel>) {
 }
 
 fn main() {
-    let mut numbers = std::env::args().skip(1).map(|n| n.parse::<u64>().expect("repetitions, seed"));
+    if std::env::args().nth(1).as_deref() == Some("cost") {
+        cost(&Panels::default().of("simulated", ["a", "b", "c"].into_iter()));
+        return;
+    }
+    let mut numbers =
+        std::env::args().skip(1).map(|n| n.parse::<u64>().expect("repetitions, seed; or: cost"));
     let (repetitions, seed) = (numbers.next().unwrap_or(10_000).max(2), numbers.next().unwrap_or(1));
     println!("{repetitions} repetitions, seed {seed}, 3 % of coils NOK.");
     let panel = Panels::default().of("simulated", ["a", "b", "c"].into_iter());

@@ -10,7 +10,7 @@ mod set;
 mod sign;
 pub mod trust;
 
-pub use build::{BuildOptions, Built, BuiltModel, EVERY, build};
+pub use build::{BuildOptions, Built, BuiltModel, EVERY, Judging, build};
 pub use keys::{SecretKey, generate};
 pub use policy::{PolicyOptions, Thresholds, lay_out_policy};
 pub use set::{ReleaseModel, ReleaseSet};

@@ -131,7 +131,7 @@ impl Triggers {
         let mut standing = Vec::new();
         for course in std::iter::once(Course::Ensemble).chain((0..models).map(Course::Model)) {
             let mut fold = Fold::new(course, &self.config);
-            let (mut coils, mut held, mut low) = (0, [false; 2], false);
+            let (mut coils, mut labelled, mut held, mut low) = (0, 0, [false; 2], false);
             let needed = self.needed(course, models);
             // A set whose models have other names or another order is another panel: its votes are not these.
             let same = |coil: &&Judged| course == Course::Ensemble || coil.panel().models == panel.models;
@@ -142,13 +142,14 @@ impl Triggers {
                     *held =
                         self.config.sequential.on && if *held { evidence > 1.0 } else { evidence >= needed };
                 }
-                // Looked at where somebody has said something: elsewhere it moves by little, and a look takes long.
                 if self.config.paper.on && coil.label_nok().is_some() {
-                    low = fold
-                        .score(&self.config.paper)
-                        .is_some_and(|score| score.stands(&self.config.paper, low));
+                    labelled += 1;
+                    if is_looked_at(labelled) {
+                        low = self.is_low(&fold, low);
+                    }
                 }
             }
+            low = self.config.paper.on && self.is_low(&fold, low);
             let model = match course {
                 Course::Ensemble => None,
                 Course::Model(model) => Some(panel.models[model].to_string()),
@@ -169,6 +170,10 @@ impl Triggers {
             }
         }
         standing
+    }
+
+    fn is_low(&self, fold: &Fold, was: bool) -> bool {
+        fold.score(&self.config.paper).is_some_and(|score| score.stands(&self.config.paper, was))
     }
 
     /// Whether the rule fired of late.
@@ -227,6 +232,12 @@ impl Triggers {
             ),
         ]
     }
+}
+
+/// Whether the score is looked at after so many labelled coils: a look takes a microsecond or more, and of many coils one more
+/// moves it by little. At all of the first 256, then some hundred times as often as they double.
+fn is_looked_at(labelled: u64) -> bool {
+    labelled.is_multiple_of((labelled / 256 + 1).next_power_of_two())
 }
 
 /// Coils of the set that judged last.

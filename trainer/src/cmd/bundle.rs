@@ -8,7 +8,7 @@ pub use inspect::keys;
 
 use super::keygen::password;
 use super::meant::MeantFor;
-use crate::release::{BuildOptions, BuiltModel, EVERY, ReleaseSet, SecretKey, build};
+use crate::release::{BuildOptions, BuiltModel, EVERY, Judging, ReleaseSet, SecretKey, build};
 use anyhow::Context;
 use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
@@ -85,6 +85,7 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
                 let models: Vec<_> = built.models.iter().map(model).collect();
                 let told = serde_json::json!({
                     "fingerprint": fingerprint, "bytes": bytes, "parity": built.parity, "models": models, "unlike": built.unlike,
+                    "judging": built.judging,
                 });
                 println!("{told}");
                 return Ok(());
@@ -98,6 +99,10 @@ pub fn run(command: &BundleCommand) -> anyhow::Result<()> {
                     p.mean, p.max, p.coils
                 );
             }
+            let Judging { coils, median_ms, p99_ms } = built.judging;
+            println!(
+                "judging took {median_ms:.1} ms in the median and {p99_ms:.1} ms in 99 %, over {coils} coils on this machine"
+            );
             for model in &built.models {
                 for kept in &model.float {
                     println!("{}: f32: {kept}", model.name);

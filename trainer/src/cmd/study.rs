@@ -11,7 +11,7 @@ use crate::study::finish::{Finished, finish, write};
 use crate::study::results::Gold;
 use crate::study::store::{Place, Store, beside};
 use crate::study::work::{Progress, Shard, work};
-use crate::study::{Cell, Plan, last};
+use crate::study::{Cell, Plan, judging, last};
 use anyhow::{Context, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -240,8 +240,11 @@ fn end(opened: &Opened, common: &Common, ending: &Ending) -> anyhow::Result<()> 
     bar.finish_and_clear();
     write(&common.out, &finished)?;
     let gold = if ending.no_final { None } else { finals(opened, &finished, common, ending)? };
+    let judging =
+        if ending.no_final { Vec::new() } else { judging::measure(&finished.results, &common.out)? };
     let told = report::Told {
         results: &finished.results,
+        judging: &judging,
         gold: gold.as_ref(),
         costs: &finished.costs,
         pictures: &last::pictures(&finished.results, set, &common.out)?,

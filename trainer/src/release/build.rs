@@ -15,8 +15,10 @@ use coilsight_models::bundle::manifest::Precision;
 use coilsight_models::bundle::{Id, Limits, Place, Sha256, TrustedKeys, Verified};
 use coilsight_models::session::{Novelty, Session};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Most of the coils trained on that may lie beyond the limit of novelty by the released network.
 const MOST_UNLIKE: f64 = 0.1;
@@ -56,6 +58,29 @@ pub struct Built {
     pub parity: Parity,
     /// Coils to calibrate on that lie beyond the limit of novelty.
     pub unlike: usize,
+    /// How long the line's own code takes for a coil, here.
+    pub judging: Judging,
+}
+
+/// How long judging a coil takes, by the line's own code on this machine: from its matrix to P(NOK), one thread.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Judging {
+    /// Coils judged.
+    pub coils: usize,
+    /// Half of them took no longer, ms.
+    pub median_ms: f64,
+    /// Of a hundred, 99 took no longer, ms.
+    pub p99_ms: f64,
+}
+
+impl Judging {
+    /// Of these times, at least one.
+    fn of(mut took: Vec<Duration>) -> Self {
+        took.sort_unstable();
+        let at = |share: f64| took[((took.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e3;
+        Self { coils: took.len(), median_ms: at(0.5), p99_ms: at(0.99) }
+    }
 }
 
 /// A model that was built.
@@ -103,7 +128,13 @@ pub fn build(set: &ReleaseSet, key: &SecretKey, options: &BuildOptions, out: &Pa
     // once to be asked, once with its answers.
     let draft = [unanswered(&coils[0], set)];
     let mut session = Session::open(&sign(set, options, &networks, draft.to_vec(), key)?.1)?;
-    let mut score = |coil: &LabelledCoil| session.score(&coil.matrix, coil.order.as_ref());
+    let mut took = Vec::new();
+    let mut score = |coil: &LabelledCoil| {
+        let began = Instant::now();
+        let scores = session.score(&coil.matrix, coil.order.as_ref());
+        took.push(began.elapsed());
+        scores
+    };
     let scores = coils.iter().map(&mut score).collect::<Result<Vec<_>, _>>()?;
     let p_nok: Vec<f64> = scores.iter().map(|scores| scores.p_nok).collect();
     let unlike = scores.iter().filter(|scores| scores.novelty.as_ref().is_some_and(Novelty::is_over)).count();
@@ -127,7 +158,14 @@ pub fn build(set: &ReleaseSet, key: &SecretKey, options: &BuildOptions, out: &Pa
     let (bytes, bundle) = sign(set, options, &networks, answers, key)?;
     Session::open(&bundle)?.check_golden().context("the bundle does not reproduce its own golden scores")?;
     write_whole(out, &bytes)?;
-    Ok(Built { fingerprint: bundle.fingerprint(), bytes: bytes.len(), models, parity, unlike })
+    Ok(Built {
+        fingerprint: bundle.fingerprint(),
+        bytes: bytes.len(),
+        models,
+        parity,
+        unlike,
+        judging: Judging::of(took),
+    })
 }
 
 fn calibration_coils(model: &ReleaseModel) -> anyhow::Result<Vec<LabelledCoil>> {

@@ -72,6 +72,11 @@ impl SecretKey {
         }
     }
 
+    /// One that signs what never leaves this machine, and is gone afterwards.
+    pub fn throwaway() -> anyhow::Result<Self> {
+        Ok(Self(KeyPair::generate_unencrypted_keypair().context("no key pair could be made")?.sk))
+    }
+
     /// Signs bytes, prehashed; the signature covers the comment.
     pub fn sign(&self, bytes: &[u8], comment: &str) -> anyhow::Result<String> {
         let signature = minisign::sign(None, &self.0, Cursor::new(bytes), Some(comment), None)

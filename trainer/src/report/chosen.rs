@@ -1,10 +1,10 @@
-//! The chosen configurations in full: the paper's tables 2, 3 and 6 and its figures 18 to 24 and 28.
+//! The chosen configurations in full: the paper's tables 2, 3, 6 and 7 and its figures 18 to 24 and 28.
 
 use super::Told;
 use super::figures::{confusion, curves, reliability, side_by_side};
 use super::names::{METRICS, find, metric, school};
 use super::tables::Table;
-use super::text::{NONE, count, estimate, number, percent, summary};
+use super::text::{NONE, count, escape, estimate, number, percent, summary};
 use crate::study::results::{Configuration, Forward};
 use std::collections::BTreeSet;
 
@@ -56,12 +56,42 @@ pub fn section(told: &Told) -> String {
     drawn
         .push(reliability(&of.iter().map(|(chosen, c)| (chosen.school, &c.calibration)).collect::<Vec<_>>()));
     format!(
-        "<section id=chosen><h2>The chosen ones</h2>\n{}{}{}{}</section>\n",
+        "<section id=chosen><h2>The chosen ones</h2>\n{}{}{}{}{}</section>\n",
         all.html(),
+        judging(told),
         alarms(told, &of.iter().map(|(chosen, c)| (school(chosen.school), *c)).collect::<Vec<_>>()),
         side_by_side(&matrices),
         side_by_side(&drawn)
     )
+}
+
+/// How long a coil takes: the paper's table 7.
+fn judging(told: &Told) -> String {
+    if told.judging.is_empty() {
+        return "<p class=none>How long judging a coil takes (the paper's table 7) was not measured: the final networks were not \
+            trained.</p>\n"
+            .into();
+    }
+    let mut table = Table::new(
+        "Judging a coil as the line does: from its matrix to P(NOK), by the released network, on one thread of the machine that \
+         finished the study (the paper's table 7)",
+        &["Configuration", "Median", "99 % take at most", "Coils", "Numbers", "Bundle"],
+    );
+    for of in told.judging {
+        let name = format!("{}: {}", school(of.school), of.configuration);
+        let cells = match &of.judging {
+            Ok(times) => vec![
+                format!("{:.1} ms", times.median_ms),
+                format!("{:.1} ms", times.p99_ms),
+                times.coils.to_string(),
+                if of.float { "f32" } else { "int8" }.into(),
+                format!("{:.1} MB", of.bytes as f64 / 1e6),
+            ],
+            Err(why) => vec![NONE.into(), NONE.into(), NONE.into(), NONE.into(), escape(why)],
+        };
+        table.row(&name, cells);
+    }
+    table.html()
 }
 
 fn share(told: &Told) -> f64 {

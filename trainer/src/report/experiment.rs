@@ -222,7 +222,7 @@ fn metrics(results: &Results, shown: &[&Configuration]) -> String {
 /// What it was measured with, and what else is known of it.
 fn circumstances(told: &Told, experiment: &Experiment, shown: &[&Configuration]) -> String {
     let mut table = Table::new(
-        "What it was, forward in time, on the line, and what it cost to train (the paper's table 7 times judging: not measured here)",
+        "What it was, forward in time, on the line, and what it cost to train",
         &[
             "Configuration",
             "Network, weights",

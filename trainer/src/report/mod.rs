@@ -25,6 +25,7 @@ mod text;
 
 use crate::plot::Heatmap;
 use crate::study::School;
+use crate::study::judging::Judged;
 use crate::study::results::{Cost, Gold, Results};
 use anyhow::Context;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,8 @@ pub struct Told<'a> {
     pub gold: Option<&'a Gold>,
     /// By configuration; those that are missing were not measured.
     pub costs: &'a [Cost],
+    /// How long the chosen ones take for a coil; empty if their final networks were not trained.
+    pub judging: &'a [Judged],
     /// In order.
     pub pictures: &'a [Picture],
     /// The command line that made it.

@@ -2,6 +2,8 @@
 
 use super::fixture::{HOSTILE, gold, picture, results};
 use super::{Cost, Told, write};
+use crate::release::Judging;
+use crate::study::judging::Judged;
 use crate::study::results::Results;
 
 /// Where the report is left to be looked at: `COILSIGHT_LOOK`, or a folder that goes.
@@ -78,10 +80,32 @@ fn the_report_tells_all_of_a_study_and_nothing_hostile_gets_through() {
         peak_mib: 812.0,
         on: vec!["cpu, 2 threads".into()],
     }];
+    let judging = [
+        Judged {
+            school: results.chosen[0].school,
+            configuration: "transfer/only".into(),
+            float: false,
+            bytes: 3_400_000,
+            judging: Ok(Judging { coils: 200, median_ms: 12.34, p99_ms: 17.5 }),
+        },
+        Judged {
+            school: results.chosen[0].school,
+            configuration: "contrastive/only".into(),
+            float: true,
+            bytes: 0,
+            judging: Err(HOSTILE.into()),
+        },
+    ];
     let pictures = [picture("C-1042"), picture(HOSTILE)];
     let command = format!("coilsight-trainer study a.yaml --out '{HOSTILE}'");
-    let told =
-        Told { results: &results, gold: Some(&gold), costs: &costs, pictures: &pictures, command: &command };
+    let told = Told {
+        results: &results,
+        gold: Some(&gold),
+        costs: &costs,
+        judging: &judging,
+        pictures: &pictures,
+        command: &command,
+    };
     let (_kept, html, files) = written(&told, "whole");
     sound(&html);
     let said = |what: &str| assert!(html.contains(what), "{what} is not told");
@@ -104,6 +128,8 @@ fn the_report_tells_all_of_a_study_and_nothing_hostile_gets_through() {
         said(text);
     }
     for text in [
+        "12.3 ms",
+        "17.5 ms",
         "data:image/png;base64,iVBOR",
         "0.79",
         "0.62",
@@ -131,7 +157,7 @@ fn an_empty_study_has_a_report() {
         forward: Vec::new(),
         ..results()
     };
-    let told = Told { results: &results, gold: None, costs: &[], pictures: &[], command: "" };
+    let told = Told { results: &results, gold: None, costs: &[], judging: &[], pictures: &[], command: "" };
     let (_kept, html, _) = written(&told, "empty");
     sound(&html);
     assert!(html.contains("Nobody has looked at gold") && html.contains("Nothing was chosen"));
@@ -140,7 +166,7 @@ fn an_empty_study_has_a_report() {
 #[test]
 fn tables_have_a_row_each_and_gaps_are_empty() {
     let results = results();
-    let told = Told { results: &results, gold: None, costs: &[], pictures: &[], command: "" };
+    let told = Told { results: &results, gold: None, costs: &[], judging: &[], pictures: &[], command: "" };
     let cells = super::rows::cells(&results).unwrap();
     let mut reader = csv::Reader::from_reader(cells.as_slice());
     assert_eq!(reader.records().map(Result::unwrap).count(), (15 + 4 + 2 + 1) * 10);
@@ -163,7 +189,8 @@ fn tables_have_a_row_each_and_gaps_are_empty() {
 #[test]
 fn runs_are_lines_that_mlflow_reads() {
     let results = results();
-    let told = Told { results: &results, gold: None, costs: &[], pictures: &[], command: "a\nb" };
+    let told =
+        Told { results: &results, gold: None, costs: &[], judging: &[], pictures: &[], command: "a\nb" };
     let files = super::mlflow::files(&told);
     let runs = files.iter().filter(|(path, _)| path.ends_with("params/configuration")).count();
     assert_eq!(runs, 23);
