@@ -1,6 +1,6 @@
 //! What a line says of its models: figures, triggers, slots. The newest is kept as it came, all of it by rows.
 
-use super::db::Record;
+use super::db::{NOTHING, Record};
 use super::store::known;
 use super::{Result, events};
 use coilsight_models::message::model;
@@ -61,7 +61,8 @@ impl Record {
 
 async fn figures(work: &mut Transaction<'_, Any>, report: &Report, row: &Performance) -> Result<()> {
     let sql = "INSERT INTO mperformance (line, at_us, model_set, judge, tolerance_class, span, coils, labelled, score, low, high, \
-        balanced_accuracy, mcc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
+        balanced_accuracy, mcc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, -1e300), NULLIF($10, -1e300), NULLIF($11, -1e300), \
+        NULLIF($12, -1e300), NULLIF($13, -1e300)) ON CONFLICT DO NOTHING";
     sqlx::query(sql)
         .bind(&report.line)
         .bind(report.at.as_microsecond())
@@ -71,11 +72,11 @@ async fn figures(work: &mut Transaction<'_, Any>, report: &Report, row: &Perform
         .bind(&row.window)
         .bind(row.coils as i64)
         .bind(row.labelled as i64)
-        .bind(row.score)
-        .bind(row.interval.map(|(low, _)| low))
-        .bind(row.interval.map(|(_, high)| high))
-        .bind(row.balanced_accuracy)
-        .bind(row.mcc)
+        .bind(row.score.unwrap_or(NOTHING))
+        .bind(row.interval.map_or(NOTHING, |(low, _)| low))
+        .bind(row.interval.map_or(NOTHING, |(_, high)| high))
+        .bind(row.balanced_accuracy.unwrap_or(NOTHING))
+        .bind(row.mcc.unwrap_or(NOTHING))
         .execute(&mut **work)
         .await?;
     Ok(())

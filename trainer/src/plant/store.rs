@@ -1,6 +1,6 @@
 //! Taking in a batch: all of it or nothing, once.
 
-use super::db::Record;
+use super::db::{NOTHING, Record};
 use super::{Error, Result, events};
 use coilsight_models::message::assessment::Assessment;
 use coilsight_models::message::upload::{self, Batch, Matrix, Place, Stored, VERSION};
@@ -102,7 +102,8 @@ async fn decision(work: &mut Transaction<'_, Any>, assessment: &Assessment, matr
     };
     let sql = "INSERT INTO coil (decision_id, line, coil_id, pass_us, closed_us, verdict, by_score, p_nok, tolerance_class, \
         nominal_g_m2, width_mm, length_m, drawn, bundle, model_set, assessment, matrix, matrix_state) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, NULLIF($8, -1e300), $9, NULLIF($10, -1e300), NULLIF($11, -1e300), \
+        NULLIF($12, -1e300), NULLIF($13, -1e300), $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING";
     sqlx::query(sql)
         .bind(&assessment.decision_id)
         .bind(&assessment.line)
@@ -111,12 +112,12 @@ async fn decision(work: &mut Transaction<'_, Any>, assessment: &Assessment, matr
         .bind(assessment.timing.closed_at.map(Timestamp::as_microsecond))
         .bind(assessment.verdict.to_string())
         .bind(assessment.by_score.map(|verdict| verdict.to_string()))
-        .bind(assessment.p_nok)
+        .bind(assessment.p_nok.unwrap_or(NOTHING))
         .bind(order.map(|order| order.tolerance_class().letter().to_string()))
-        .bind(order.map(coilsight_models::coil::Order::nominal_g_m2))
-        .bind(order.map(coilsight_models::coil::Order::width_mm))
-        .bind(assessment.length_m)
-        .bind(assessment.drawn.map(|drawn| drawn.share))
+        .bind(order.map_or(NOTHING, coilsight_models::coil::Order::nominal_g_m2))
+        .bind(order.map_or(NOTHING, coilsight_models::coil::Order::width_mm))
+        .bind(assessment.length_m.unwrap_or(NOTHING))
+        .bind(assessment.drawn.map_or(NOTHING, |drawn| drawn.share))
         .bind(assessment.model.bundle.clone())
         .bind(assessment.model.fingerprint.clone())
         .bind(json(assessment))

@@ -2,7 +2,7 @@
 
 use super::*;
 use coilsight_models::chunk::Coverage;
-use coilsight_models::coil::{CELLS, CoilId, CoilMatrix};
+use coilsight_models::coil::{CELLS, CoilId, CoilMatrix, Order, ToleranceClass};
 use coilsight_models::message::assessment::{self, Assessment, ModelUsed, Timing};
 use coilsight_models::message::inbound::{Feedback, Label};
 use coilsight_models::message::model;
@@ -136,6 +136,52 @@ async fn holds(record: &Record, line: &str) {
     let told = record.coil(&format!("{line}-1")).await.unwrap().unwrap();
     assert_eq!((told.words.len(), told.words[0].withdrawn, &*told.matrix), (2, true, "kept"));
     assert_eq!(record.coil("unheard of").await.unwrap(), None);
+
+    // What is not known of one coil is known of the next, and the other way round.
+    let with = |n: u32, known: bool| match decision(line, n) {
+        Entry::Decision { mut assessment, matrix } => {
+            let numbers = known.then_some(0.5);
+            (assessment.p_nok, assessment.length_m) = (numbers, numbers);
+            assessment.drawn = numbers.map(|share| assessment::Drawn { share });
+            assessment.order = numbers.and_then(|_| Order::new(70.0, ToleranceClass::A, 1250.0).ok());
+            (assessment.by_score, assessment.pass) = (None, assessment.pass.filter(|_| known));
+            Entry::Decision { assessment, matrix }
+        }
+        word @ Entry::Word { .. } => word,
+    };
+    let odd = vec![with(3, false), with(4, true), with(5, false), with(6, true)];
+    let odd = Batch { log: "L2".into(), ..batch(line, place(50), place(60), odd) };
+    assert_eq!(store(&odd).await, place(60));
+    let query = Query { line: Some(line.into()), ..Query::default() };
+    let known: Vec<Option<f64>> =
+        record.coils(&query).await.unwrap()[..4].iter().map(|coil| coil.p_nok).collect();
+    assert_eq!(known, [Some(0.5), None, Some(0.5), None]);
+    let figures = |at: i64, known: Option<f64>| Report {
+        version: VERSION,
+        line: line.into(),
+        at: moment(at),
+        set: "ab".into(),
+        performance: vec![Performance {
+            set: None,
+            judge: "line".into(),
+            tolerance_class: None,
+            window: "200c".into(),
+            coils: 4,
+            labelled: 0,
+            score: known,
+            interval: known.map(|share| (share, share)),
+            balanced_accuracy: known,
+            mcc: known,
+        }],
+        triggers: Vec::new(),
+    };
+    for (at, known) in [(70, None), (71, Some(0.75)), (72, None)] {
+        record.report(&prefix, &figures(at, known), moment(at)).await.unwrap();
+    }
+    let which = Which { line: Some(line.into()), ..Which::default() };
+    let told: Vec<Option<f64>> =
+        record.performance(&which).await.unwrap().iter().map(|row| row.mcc).collect();
+    assert_eq!(told, [None, Some(0.75), None]);
 
     // Another line by this name.
     let stranger = record.store("plant/other", &first, moment(0)).await;
