@@ -65,8 +65,11 @@ impl Postgres {
             .arg("-l")
             .arg(self.folder.join("log"))
             .args(["-w", "-o", &options, "start"]);
-        self.done(&mut start);
         let until = Instant::now() + PATIENCE;
+        // A child that was born while its siblings were killed holds the memory of all until it notices that it is an orphan.
+        while !self.ends_well(&mut start) {
+            assert!(Instant::now() < until, "PostgreSQL does not start: {}", self.said());
+        }
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(Instant::now() < until, "PostgreSQL does not listen");
             std::thread::sleep(Duration::from_millis(10));
@@ -105,13 +108,21 @@ impl Postgres {
     }
 
     fn done(&self, command: &mut Command) {
+        assert!(self.ends_well(command), "{command:?}\n{}", self.said());
+    }
+
+    fn ends_well(&self, command: &mut Command) -> bool {
         // pg_ctl's server keeps what it was given for its output: not a pipe, which would never end.
         let log = std::fs::File::options().create(true).append(true).open(self.folder.with_extension("log"));
         let log = log.expect("a folder to write to");
-        let status =
-            command.stdin(Stdio::null()).stdout(log.try_clone().expect("a file")).stderr(log).status();
-        let told = || std::fs::read_to_string(self.folder.with_extension("log")).unwrap_or_default();
-        assert!(status.is_ok_and(|status| status.success()), "{command:?}\n{}", told());
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a file")).stderr(log);
+        command.status().is_ok_and(|status| status.success())
+    }
+
+    /// What its programs and the server itself have said.
+    fn said(&self) -> String {
+        let files = [self.folder.with_extension("log"), self.folder.join("log")];
+        files.map(|file| std::fs::read_to_string(file).unwrap_or_default()).concat()
     }
 }
 

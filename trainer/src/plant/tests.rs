@@ -75,6 +75,17 @@ fn word(line: &str, key: &str, n: u32, label: Label, withdraws: Option<&str>) ->
     Entry::Word { key: key.into(), about: Some(format!("{line}-{n}")), word: Box::new(word) }
 }
 
+/// The same word, said by somebody else.
+fn by(entry: Entry, operator: &str) -> Entry {
+    match entry {
+        Entry::Word { key, about, mut word } => {
+            word.feedback.operator = operator.into();
+            Entry::Word { key, about, word }
+        }
+        decision @ Entry::Decision { .. } => decision,
+    }
+}
+
 fn place(offset: u64) -> Place {
     Place { file: 1, offset }
 }
@@ -321,7 +332,7 @@ fn labelled_coils_come_with_their_matrix_and_without_quarantined_words() {
             decision("gl2", 2),
             shed,
             word("gl2", "a", 1, Label::Nok, None),
-            word("gl2", "b", 1, Label::Ok, None),
+            by(word("gl2", "b", 1, Label::Ok, None), "Ben"),
             quarantined,
             word("gl2", "c", 3, Label::Nok, None),
         ];
@@ -377,13 +388,6 @@ fn a_record_of_a_later_program_is_left_alone() {
 fn who_corrects_himself_contradicts_nobody() {
     on_a_runtime(async {
         let (_folder, record) = record().await;
-        let by = |entry: Entry, operator: &str| match entry {
-            Entry::Word { key, about, mut word } => {
-                word.feedback.operator = operator.into();
-                Entry::Word { key, about, word }
-            }
-            decision @ Entry::Decision { .. } => decision,
-        };
         let records = vec![
             decision("gl2", 1),
             decision("gl2", 2),
