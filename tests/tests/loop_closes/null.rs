@@ -5,7 +5,7 @@ use crate::works::{Inspector, Works, desk};
 use serde_json::Value;
 
 /// Coils of a month in which nothing changes.
-const MONTH: usize = 160;
+const MONTH: usize = 300;
 
 /// A candidate for a line on which nothing has changed and every twentieth word is wrong; what became of it.
 fn month(test: &str, seed: u64) -> Option<Value> {

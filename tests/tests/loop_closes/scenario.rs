@@ -15,7 +15,7 @@ struct Size {
     after: usize,
 }
 
-const FEW: Size = Size { quiet: 30, changed: 240, after: 60 };
+const FEW: Size = Size { quiet: 40, changed: 200, after: 60 };
 const MANY: Size = Size { quiet: 120, changed: 400, after: 200 };
 
 /// An inspector who errs once in a hundred coils.
