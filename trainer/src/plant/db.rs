@@ -11,7 +11,7 @@ const CONNECTIONS: u32 = 8;
 /// So long a call waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a number that is not known goes to the database as, where `NULLIF($n, -1e300)` makes it NULL. sqlx's `Any` gives PostgreSQL a
+/// What a number that is not known goes to the database as, where `NULLIF($n, -1e300)` makes it NULL. sqlx's `Any` gives `PostgreSQL` a
 /// missing double as a float4 and keeps the statement prepared so: every number after it would be refused.
 pub(super) const NOTHING: f64 = -1e300;
 
