@@ -6,6 +6,7 @@
 //!
 //! What [`Line::take`] has taken is durable, and may be acknowledged, after the next [`Line::commit`].
 
+mod before;
 mod config;
 mod decide;
 mod error;
@@ -39,6 +40,7 @@ use coilsight_models::message::assessment::Assessment;
 use coilsight_models::message::{Kind, inbound};
 use coilsight_models::tally::{Counts, Fate, Reason, Tally};
 use jiff::Timestamp;
+use before::Before;
 use journal::Entry;
 use pass::OpenPass;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -70,6 +72,8 @@ pub struct Line {
     /// Coils whose gateway repeats a pass that has its decision: their rows are duplicates.
     /// By the step at which they began, for the oldest to be forgotten when there are too many.
     repeating: BTreeMap<CoilId, u64>,
+    /// Rows of the coils closed last, the newest first.
+    left: VecDeque<(CoilId, Before)>,
     tally: Tally,
     now: Now,
     /// Checksums of the last payloads that could not be read: what is delivered again is no further loss.
@@ -99,6 +103,8 @@ pub struct Judged {
     pub assessment: Assessment,
 }
 
+/// Coils whose rows are known again, 8 bytes a row: a gateway has so many messages at most on their way.
+const MAX_LEFT: usize = 8;
 /// Coils kept for a second opinion, 38 kB each; older ones go first when there are more.
 const MAX_JUDGED: usize = 8;
 
@@ -116,6 +122,7 @@ impl Line {
             judges: judges.into(),
             open: BTreeMap::new(),
             repeating: BTreeMap::new(),
+            left: VecDeque::new(),
             tally: Tally::default(),
             now: Now::default(),
             garbage: VecDeque::new(),
@@ -287,6 +294,11 @@ impl Line {
         };
         for earlier in self.open.values_mut().filter(|other| other.opened < pass.opened) {
             earlier.overtaken = true;
+        }
+        let left = Before::of(&pass.strip);
+        if !left.is_empty() {
+            self.left.truncate(MAX_LEFT - 1);
+            self.left.push_front((id.clone(), left));
         }
         self.tally.rows += &seen.rows;
         self.tally.readings += &seen.readings;

@@ -126,6 +126,16 @@ impl Strip {
         }
     }
 
+    /// Puts a row in place of what was kept there.
+    pub fn replace(&mut self, row: &Row) {
+        self.rows.insert(row.position, row.readings);
+    }
+
+    /// The rows kept, from the coil's beginning on.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        self.rows.iter().map(|(position, readings)| Row { position: *position, readings: *readings })
+    }
+
     /// Rows kept.
     pub fn len(&self) -> usize {
         self.rows.len()

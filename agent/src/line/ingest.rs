@@ -75,12 +75,17 @@ impl Line {
             }
             return Ok(Fate::SetAside(Reason::TooMuchOpen));
         }
-        let unknown =
-            |row: &&Row| self.open.get(&id).is_none_or(|pass| pass.strip.at(row.position).is_none());
-        // What the strip has no room for is not journaled either.
-        let room = MAX_ROWS - self.open.get(&id).map_or(0, |pass| pass.strip.len()).min(MAX_ROWS);
-        let new: Vec<Row> = batch.rows.iter().flatten().filter(unknown).take(room).copied().collect();
         self.heard(&id)?;
+        let Some(pass) = self.open.get(&id) else { return Ok(Fate::SetAside(Reason::MissingField)) };
+        // What the strip has no room for is not journaled either.
+        let mut room = MAX_ROWS.saturating_sub(pass.strip.len());
+        let is_news = |row: &&Row| {
+            let more = usize::from(!pass.gives_way(row));
+            let news = pass.is_news(row) && room >= more;
+            room -= if news { more } else { 0 };
+            news
+        };
+        let new: Vec<Row> = batch.rows.iter().flatten().filter(is_news).copied().collect();
         if !new.is_empty() {
             self.journal(&id, &Entry::Rows(new))?;
         }
@@ -92,7 +97,7 @@ impl Line {
         pass.readings.add_many(Fate::SetAside(Reason::AbsurdValue), batch.absurd_readings);
         let mut best = Fate::SetAside(Reason::MissingField);
         for row in &batch.rows {
-            let fate = row.as_ref().map_or_else(|reason| Fate::SetAside(*reason), |row| pass.strip.add(row));
+            let fate = row.as_ref().map_or_else(|reason| Fate::SetAside(*reason), |row| pass.lay(row));
             // What counts is told when the pass is closed: until then its row is open.
             if fate != Fate::Used {
                 pass.rows.add(fate);
@@ -213,7 +218,9 @@ impl Line {
         if !self.open.contains_key(id) {
             let segment = self.archive.begin()?;
             let bound = self.judges.active().binding();
-            let opened = [Entry::Opened(id.clone()), Entry::Bound(bound.clone())];
+            let mut opened = vec![Entry::Opened(id.clone()), Entry::Bound(bound.clone())];
+            let before = self.left.iter().find(|(of, _)| of == id).map(|(_, rows)| rows.clone());
+            opened.extend(before.clone().map(Entry::Before));
             if let Err(error) =
                 opened.iter().try_for_each(|entry| self.archive.append(segment, &entry.encode()))
             {
@@ -221,10 +228,9 @@ impl Line {
                 let _ = self.archive.discard(segment);
                 return Err(error.into());
             }
-            self.open.insert(
-                id.clone(),
-                OpenPass::new(id.clone(), Some(segment), bound, self.now.elapsed, self.step),
-            );
+            let mut pass = OpenPass::new(id.clone(), Some(segment), bound, self.now.elapsed, self.step);
+            pass.before = before.unwrap_or_default();
+            self.open.insert(id.clone(), pass);
         }
         if let Some(pass) = self.open.get_mut(id) {
             (pass.heard, pass.step) = (self.now.elapsed, self.step);
@@ -362,8 +368,9 @@ impl Line {
                 Entry::Opened(_) => {}
                 Entry::Bound(binding) => pass.bound = binding,
                 Entry::Start(start) => pass.start = Some(start),
+                Entry::Before(before) => pass.before = before,
                 Entry::Rows(rows) => rows.iter().for_each(|row| {
-                    pass.strip.add(row);
+                    pass.lay(row);
                 }),
                 Entry::End { length_m, at } => (pass.end, pass.ended_at) = (Some(length_m), at),
                 Entry::Unreadable(sum) => pass.unreadable = sum,

@@ -3,6 +3,7 @@
 //! A record is a kind byte and its content: JSON where it is small, rows and matrices as plain
 //! little-endian numbers, for flash wears and a batch of rows in JSON is three times as long.
 
+use super::before::Before;
 use coilsight_models::chunk::{MAX_LENGTH_M, MAX_ROWS, Position, Readings, Row};
 use coilsight_models::coil::{CELLS, CoilId, CoilMatrix, GAUGES, MAX_READING, Order, OrderFault};
 use coilsight_models::message::inbound::{Start, WholeCoil};
@@ -24,6 +25,8 @@ pub(super) enum Entry {
         at: Option<Timestamp>,
     },
     Whole(WholeCoil),
+    /// Rows that the coil's pass before had.
+    Before(Before),
     /// So many rows in all came that could not be read.
     Unreadable(u64),
 }
@@ -35,6 +38,7 @@ const END: u8 = 4;
 const WHOLE: u8 = 5;
 const UNREADABLE: u8 = 6;
 const BOUND: u8 = 7;
+const BEFORE: u8 = 8;
 /// No binding is longer, bytes: two fingerprints.
 const MAX_BINDING: usize = 256;
 
@@ -76,6 +80,7 @@ impl Entry {
             Self::Start(start) => json(START, &StartRecord::from(start)),
             Self::End { length_m, at } => json(END, &(length_m, at)),
             Self::Unreadable(rows) => json(UNREADABLE, rows),
+            Self::Before(rows) => [&[BEFORE], &rows.to_bytes()[..]].concat(),
             Self::Rows(rows) => {
                 let mut bytes = vec![ROWS];
                 for row in rows {
@@ -109,7 +114,11 @@ impl Entry {
             Self::Opened(id) => Some(id),
             Self::Start(start) => Some(&start.coil_id),
             Self::Whole(coil) => Some(&coil.start.coil_id),
-            Self::Bound(_) | Self::Rows(_) | Self::End { .. } | Self::Unreadable(_) => None,
+            Self::Bound(_)
+            | Self::Rows(_)
+            | Self::End { .. }
+            | Self::Before(_)
+            | Self::Unreadable(_) => None,
         }
     }
 
@@ -134,6 +143,7 @@ impl Entry {
             ROWS if content.len() % ROW == 0 => {
                 content.chunks_exact(ROW).map(row).collect::<Option<_>>().map(Self::Rows)
             }
+            BEFORE => Before::from_bytes(content).map(Self::Before),
             WHOLE => whole(content),
             _ => None,
         }
@@ -179,10 +189,18 @@ fn whole(content: &[u8]) -> Option<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use coilsight_models::chunk::Strip;
     use coilsight_models::coil::ToleranceClass;
+    use coilsight_models::tally::Fate;
     use proptest::prelude::*;
 
     const SIX: &str = "2026-01-05T06:00:00Z";
+
+    fn before(rows: &[Row]) -> Before {
+        let mut strip = Strip::default();
+        rows.iter().for_each(|row| assert_eq!(strip.add(row), Fate::Used));
+        Before::of(&strip)
+    }
 
     fn start(order: Result<Order, OrderFault>) -> Start {
         let at = SIX.parse().unwrap();
@@ -206,6 +224,7 @@ mod tests {
             Entry::Rows(vec![row, row]),
             Entry::End { length_m: 1234.5, at: Some(SIX.parse().unwrap()) },
             Entry::Unreadable(50),
+            Entry::Before(before(&[row])),
             Entry::Whole(whole(Ok(matrix))),
             Entry::Whole(whole(Err(Reason::WrongShape))),
         ] {
@@ -229,6 +248,18 @@ mod tests {
             assert_eq!(Entry::decode(&Entry::End { length_m, at: None }.encode()), None, "{length_m} m");
         }
         assert_eq!(Entry::decode(&Entry::Bound("a".repeat(257)).encode()), None);
+        let left = |millimetres| {
+            let position = Position::from_millimetres(millimetres);
+            let mut entry = Entry::Before(before(&[Row { position, readings: Readings::NONE }])).encode();
+            entry.extend([0; 8].repeat(MAX_ROWS - 1));
+            entry
+        };
+        assert!(Entry::decode(&left(20_000_000)).is_some());
+        let too_far = left(20_000_001);
+        let (too_many, cut_off) = ([&left(0)[..], &[0; 8]].concat(), left(0)[..13].to_vec());
+        for bytes in [too_far, too_many, cut_off] {
+            assert_eq!(Entry::decode(&bytes), None);
+        }
         assert_eq!(Entry::decode(&Entry::Unreadable(u64::MAX).encode()), None);
         let whole = |absurd_cells| WholeCoil {
             start: start(Err(OrderFault::Width)),

@@ -1,12 +1,14 @@
 //! A pass: one coil going over the line once, named by its coil id and its start's time.
 
+use super::before::Before;
 use crate::archive::SegmentId;
-use coilsight_models::chunk::Strip;
+use coilsight_models::chunk::{Position, Row, Strip};
 use coilsight_models::coil::{CoilId, CoilMatrix, MAX_READING, Order, OrderFault};
 use coilsight_models::message::inbound::Start;
-use coilsight_models::tally::{Counts, Reason};
+use coilsight_models::tally::{Counts, Fate, Reason};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
@@ -111,6 +113,10 @@ pub(super) struct OpenPass {
     pub ended_at: Option<Timestamp>,
     /// Its rows so far.
     pub strip: Strip,
+    /// Rows of the coil's pass before.
+    pub before: Before,
+    /// Where a row lies that the pass before had, too: until another comes for its place it stands.
+    pub doubtful: BTreeSet<Position>,
     /// Instead of rows.
     pub given: Option<Given>,
     /// Rows that ended already: duplicates and what was set aside.
@@ -147,6 +153,8 @@ impl OpenPass {
             end: None,
             ended_at: None,
             strip: Strip::default(),
+            before: Before::default(),
+            doubtful: BTreeSet::new(),
             given: None,
             rows: Counts::default(),
             unreadable: 0,
@@ -167,6 +175,36 @@ impl OpenPass {
     /// The most a reading may be and be believed, g/m2.
     pub fn max_reading(&self) -> f64 {
         self.order().and_then(Result::ok).map_or(MAX_READING, |order| order.max_reading())
+    }
+
+    /// Whether a row changes what is known.
+    pub fn is_news(&self, row: &Row) -> bool {
+        self.strip.at(row.position).is_none() || self.gives_way(row)
+    }
+
+    /// Whether what lies at the row's place is the pass before's, and the row is not.
+    pub fn gives_way(&self, row: &Row) -> bool {
+        self.doubtful.contains(&row.position) && !self.before.has(row)
+    }
+
+    /// Takes a row. One that the pass before had, too, is that one delivered again, or a bench plays a coil twice: only what
+    /// else comes for its place can tell.
+    pub fn lay(&mut self, row: &Row) -> Fate {
+        if self.gives_way(row) {
+            self.doubtful.remove(&row.position);
+            self.strip.replace(row);
+            self.rows.add(Fate::Duplicate);
+            return Fate::Used;
+        }
+        match self.strip.add(row) {
+            fate if !self.before.has(row) => fate,
+            Fate::Used => {
+                self.doubtful.insert(row.position);
+                Fate::Used
+            }
+            Fate::SetAside(Reason::Conflicting) => Fate::Duplicate,
+            fate => fate,
+        }
     }
 
     /// Metres of the strip that neither came nor were among what came and could not be read.

@@ -42,6 +42,55 @@ fn the_end_of_an_earlier_pass_does_not_end_the_open_one() {
     assert_eq!((bench.heard.0.len(), bench.last().length_m), (2, Some(200.0)));
 }
 
+/// A coil of 100 m that is coated again at once, to 70 g/m2; the connection has broken while the first pass's last rows,
+/// of 160 g/m2, were on their way.
+fn coated_again() -> Bench {
+    let mut bench = Bench::new();
+    bench.start("X", SIX);
+    bench.rows("X", 0, 100, 160.0);
+    bench.say("coil/end", &end_at("X", SEVEN, 100.0));
+    bench.start("X", SEVEN);
+    bench.rows("X", 0, 60, 70.0);
+    bench
+}
+
+#[test]
+fn rows_of_the_pass_before_give_way_to_the_open_passs_own() {
+    for restarted in [false, true] {
+        let mut bench = coated_again();
+        if restarted {
+            bench = bench.restart();
+        }
+        // All of it comes again, in its order.
+        assert_eq!(bench.rows("X", 0, 60, 160.0), Fate::Duplicate, "not in contradiction: known");
+        bench.rows("X", 50, 100, 160.0);
+        if restarted {
+            bench = bench.restart();
+        }
+        bench.say("coil/end", &end_at("X", SEVEN, 100.0));
+        assert_eq!(bench.start("X", SEVEN), Fate::Duplicate);
+        assert_eq!(bench.rows("X", 0, 60, 70.0), Fate::Duplicate);
+        assert_eq!(bench.rows("X", 60, 100, 70.0), Fate::Used);
+        bench.say("coil/end", &end_at("X", "2026-01-05T08:00:00Z", 100.0));
+        let told = bench.last();
+        assert_eq!((told.verdict, told.coverage.cells, told.rows.used), (Verdict::Ok, 1.0, 400), "{told:#?}");
+        assert!(told.rows.set_aside.is_empty(), "nothing conflicts: {:?}", told.rows);
+        assert_eq!(bench.heard.0.len(), 2);
+    }
+}
+
+#[test]
+fn a_coil_played_twice_word_for_word_is_judged_twice() {
+    let mut bench = Bench::new();
+    for at in [SIX, SEVEN] {
+        bench.start("X", at);
+        assert_eq!(bench.rows("X", 0, 100, 70.0), Fate::Used);
+        bench.end("X", 100.0);
+        assert_eq!((bench.last().verdict, bench.last().rows.used), (Verdict::Ok, 400));
+    }
+    assert_eq!(bench.heard.0.len(), 2);
+}
+
 #[test]
 fn a_start_that_comes_after_its_pass_was_decided_makes_no_second_pass() {
     let mut bench = Bench::new();
