@@ -35,12 +35,12 @@ pub use publish::{NotTaken, Outgoing, Publish};
 
 use crate::archive::{Archive, OpenSegment};
 use crate::operators::Operators;
+use before::Before;
 use coilsight_models::coil::{CoilId, CoilMatrix, Order};
 use coilsight_models::message::assessment::Assessment;
 use coilsight_models::message::{Kind, inbound};
 use coilsight_models::tally::{Counts, Fate, Reason, Tally};
 use jiff::Timestamp;
-use before::Before;
 use journal::Entry;
 use pass::OpenPass;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -48,6 +48,7 @@ pub(crate) use member::{KeepProgress, Start, Training};
 pub use novelty::Novelty;
 pub use policy::policy;
 pub use record::RunRecord;
+pub(crate) use scores::{ScoreTable, read_table};
 pub use source::{Augmentation, CoilSource, content};
 pub(crate) use train::hex;
 pub use train::{Progress, train};

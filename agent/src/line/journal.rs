@@ -114,11 +114,7 @@ impl Entry {
             Self::Opened(id) => Some(id),
             Self::Start(start) => Some(&start.coil_id),
             Self::Whole(coil) => Some(&coil.start.coil_id),
-            Self::Bound(_)
-            | Self::Rows(_)
-            | Self::End { .. }
-            | Self::Before(_)
-            | Self::Unreadable(_) => None,
+            Self::Bound(_) | Self::Rows(_) | Self::End { .. } | Self::Before(_) | Self::Unreadable(_) => None,
         }
     }
 
@@ -198,7 +194,9 @@ mod tests {
 
     fn before(rows: &[Row]) -> Before {
         let mut strip = Strip::default();
-        rows.iter().for_each(|row| assert_eq!(strip.add(row), Fate::Used));
+        for row in rows {
+            assert_eq!(strip.add(row), Fate::Used);
+        }
         Before::of(&strip)
     }
 

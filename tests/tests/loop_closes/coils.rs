@@ -2,7 +2,7 @@
 //! is small enough to be trained while one waits.
 
 use crate::works::{text, trainer};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -86,40 +86,7 @@ impl Period {
 
 /// The settings of the networks, first and later.
 pub fn settings(folder: &Path) -> PathBuf {
-    let signal = |name: &str, shift: f64, scale: f64, low: f64, high: f64| -> Value {
-        json!({"signal": name, "shift": shift, "scale": scale, "low": low, "high": high})
-    };
-    let settings = json!({
-        "name": "loop", "set": "before", "seed": 1, "folds": 2, "forward": [], "members": 1,
-        "prepare": {
-            "layout": "stacked",
-            "channels": [
-                signal("deviation", 0.1, 10.0, -3.0, 3.0), signal("gauge_deviation", 0.0, 15.0, -4.0, 4.0),
-                signal("spread", 0.018, 80.0, -1.0, 4.0), signal("class_a", 0.0, 1.0, 0.0, 1.0),
-                signal("class_c", 0.0, 1.0, 0.0, 1.0),
-            ],
-            "side": ["nominal", "class_a", "class_c"],
-        },
-        "network": {"backbone": {
-            "kind": "cnn", "filters": [8, 12, 16, 24], "kernel": [3, 3],
-            "pools": [{"after": 1, "kernel": [2, 1]}, {"after": 2, "kernel": [2, 1]}, {"after": 3, "kernel": [2, 1]}],
-            "head": {
-                "features": ["avg", "max"], "feature_norm": true, "feature_dropout": 0.2, "hidden": 24, "dropout": 0.2,
-                "side_skip": true,
-            },
-        }},
-        "fit": {
-            "epochs": 8, "epoch_items": 960, "batch": 32, "sampler": {"kind": "balanced", "nok_share": 0.4},
-            "loss": {"class_weights": [1, 1]}, "optimizer": {"learning_rate": 0.004, "weight_decay": 0.01},
-            "schedule": {"kind": "cosine", "warm_up": 0.1, "last": 0.0}, "ema": 0.98, "early_stop": null,
-        },
-        "augment": {"flip_length": 0.5, "flip_width": 0.5, "swap_sides": 0.5, "gauge_gain": 0.01},
-        "policy": {
-            "costs": {"miss": 5, "false_alarm": 1, "prevalence": 0.33, "enough_nok": 20}, "review_share": 0.01,
-        },
-    });
     let path = folder.join("loop.yaml");
-    // JSON is YAML.
-    std::fs::write(&path, settings.to_string()).expect("a folder to write to");
+    std::fs::write(&path, include_str!("loop.yaml")).expect("a folder to write to");
     path
 }

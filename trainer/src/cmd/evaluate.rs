@@ -101,7 +101,7 @@ fn enter_look(args: &EvaluateArgs, set: &CoilSet) -> anyhow::Result<Option<usize
 }
 
 /// A coil as the line judges it by its score.
-pub(crate) fn as_the_line_would(
+pub fn as_the_line_would(
     coil: &LabelledCoil,
     p_nok: f64,
     novelty: Option<Novelty>,
@@ -122,7 +122,7 @@ pub(crate) fn as_the_line_would(
 }
 
 /// P(NOK) of each coil by a run's final networks, and the run's policy.
-pub(crate) fn by_run(path: &Path, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Policy)> {
+pub fn by_run(path: &Path, set: &CoilSet) -> anyhow::Result<(Vec<f64>, Policy)> {
     let folder = RunFolder::open(path)?;
     let record = folder.record()?;
     let mut p_nok = vec![0.0; set.coils.len()];

@@ -106,7 +106,8 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
                 Outcome::Promoted => ("promoted", promoted(bundle)),
                 Outcome::Waits { why } => ("waits", why.clone()),
             };
-            (outcome, why, serde_json::to_value(report)?)
+            let left_out = report.doubted.iter().map(|one| format!("; left out: {one}"));
+            (outcome, left_out.fold(why, |why, one| why + &one), serde_json::to_value(report)?)
         }
         Err(error) => ("failed", format!("{error:#}"), serde_json::Value::Null),
     };

@@ -4,6 +4,7 @@
 //! [`candidate`] trains on the ones, beside an older set if there is one, and [`rule`] judges by the others. Nothing here
 //! releases: that stays a person's.
 
+pub mod doubt;
 pub mod rule;
 
 use crate::cmd::evaluate::{as_the_line_would, by_run};
@@ -11,24 +12,36 @@ use crate::cmd::train::go;
 use crate::data::coils::{CoilSet, LabelledCoil};
 use crate::plant::labelled::Known;
 use crate::run::{RunConfig, RunFolder};
+use crate::run::{ScoreTable, read_table};
 use anyhow::{Context, ensure};
 use coilsight_models::verdict::Verdict;
-use rule::{Held, Judgement, Rule};
+use doubt::{Doubted, Said};
+use rule::{Held, Judgement, Outcome, Rule};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What people have judged, divided.
 #[derive(Clone, Debug)]
 pub struct Parts {
     /// To learn from.
-    pub learn: Vec<LabelledCoil>,
+    pub learn: Vec<Told>,
     /// To judge by: never learned from.
-    pub judge: Vec<(LabelledCoil, Held)>,
+    pub judge: Vec<(Told, Held)>,
     /// Left out, for people contradict each other on them.
     pub disputed: usize,
     /// Left out, for what was ordered is not known.
     pub without_order: usize,
+}
+
+/// A coil and whose word on it stands.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The coil, with people's label.
+    pub coil: LabelledCoil,
+    /// Who said so.
+    pub by: String,
 }
 
 impl Parts {
@@ -41,12 +54,25 @@ impl Parts {
             } else if known.coil.order.is_none() {
                 parts.without_order += 1;
             } else if let Some(held) = held(&known, set).filter(|_| is_kept_back(&known.decision_id)) {
-                parts.judge.push((known.coil, held));
+                parts.judge.push((Told { coil: known.coil, by: known.by }, held));
             } else {
-                parts.learn.push(known.coil);
+                parts.learn.push(Told { coil: known.coil, by: known.by });
             }
         }
         parts
+    }
+
+    /// Leaves out what some people said; how many words that were.
+    fn without(&mut self, doubted: &[Doubted]) -> usize {
+        let out: BTreeSet<&str> = doubted.iter().map(|one| one.operator.as_str()).collect();
+        let words = self.words();
+        self.learn.retain(|told| !out.contains(told.by.as_str()));
+        self.judge.retain(|(told, _)| !out.contains(told.by.as_str()));
+        words - self.words()
+    }
+
+    fn words(&self) -> usize {
+        self.learn.len() + self.judge.len()
     }
 }
 
@@ -75,6 +101,10 @@ pub struct Report {
     pub disputed: usize,
     /// Left out, for what was ordered is not known.
     pub without_order: usize,
+    /// Operators whose words are left out, for they contradict everybody else's ([`doubt`]).
+    pub doubted: Vec<Doubted>,
+    /// Their words.
+    pub left_out: usize,
     /// The judgement.
     pub judgement: Judgement,
     /// The bundle, if it was promoted and built.
@@ -92,20 +122,55 @@ pub struct Bundle {
     pub fingerprint: String,
 }
 
-/// Trains a candidate into `out` and judges it.
+/// Trains a candidate into `out` and judges it. Where somebody's words are doubted, it is trained again without them; the first one
+/// stays in `with-all-words`.
 pub fn candidate(
-    parts: Parts,
+    mut parts: Parts,
     older: Option<CoilSet>,
     config: &RunConfig,
     rule: &Rule,
     attempt: u32,
     out: &Path,
 ) -> anyhow::Result<Report> {
+    let older = older.map_or_else(Vec::new, |set| set.coils);
+    let words = parts.words();
+    train(&parts.learn, &older, config, out)?;
+    let doubted = doubted(&parts.learn, &out.join("run"))?;
+    let left_out = parts.without(&doubted);
+    if left_out > 0 {
+        let kept = out.join("with-all-words");
+        std::fs::create_dir(&kept).with_context(|| format!("{} cannot be made", kept.display()))?;
+        for part in ["run", "data"] {
+            std::fs::rename(out.join(part), kept.join(part))
+                .with_context(|| format!("{part} cannot be moved to {}", kept.display()))?;
+        }
+        train(&parts.learn, &older, config, out)?;
+    }
     let Parts { learn, judge, disputed, without_order } = parts;
-    let (learned, older) = (learn.len(), older.map_or_else(Vec::new, |set| set.coils));
-    let mut set = CoilSet { name: config.set.clone(), coils: older };
-    let before = set.coils.len();
-    set.coils.extend(learn);
+    let (told, mut held): (Vec<Told>, Vec<Held>) = judge.into_iter().unzip();
+    let judge = CoilSet { name: "judge".into(), coils: told.into_iter().map(|told| told.coil).collect() };
+    let (p_nok, policy) = by_run(&out.join("run"), &judge)?;
+    for ((coil, p_nok), held) in judge.coils.iter().zip(p_nok).zip(&mut held) {
+        held.after = as_the_line_would(coil, p_nok, None, &policy).called_nok;
+    }
+    let mut judgement = rule.judge(&held, attempt);
+    if left_out as f64 > doubt::MOST * words as f64 {
+        let who: Vec<&str> = doubted.iter().map(|one| one.operator.as_str()).collect();
+        let why = format!(
+            "{left_out} of {words} words would be left out, those of {}: who of all is right, people must find out (re-judge \
+             blind on the page)",
+            who.join(", ")
+        );
+        judgement.outcome = Outcome::Waits { why };
+    }
+    let (learned, older) = (learn.len(), older.len());
+    Ok(Report { learned, older, disputed, without_order, doubted, left_out, judgement, bundle: None })
+}
+
+/// Trains on the line's coils and older ones: `out/run`, and beside it what it learned from, `out/data`.
+fn train(learn: &[Told], older: &[LabelledCoil], config: &RunConfig, out: &Path) -> anyhow::Result<()> {
+    let coils = older.iter().chain(learn.iter().map(|told| &told.coil)).cloned();
+    let mut set = CoilSet { name: config.set.clone(), coils: coils.collect() };
     set.coils.sort_by(|a, b| a.produced_at.cmp(&b.produced_at));
     ensure!(
         set.nok() > 0 && set.nok() < set.coils.len(),
@@ -115,18 +180,21 @@ pub fn candidate(
     );
     let data = out.join("data");
     std::fs::create_dir_all(&data).with_context(|| format!("{} cannot be made", data.display()))?;
-    // What it learned from stays beside it.
     set.save(&data)?;
-    let run = out.join("run");
-    go(&set, config, &RunFolder::begin(&run, config)?)?;
-    let (coils, mut held): (Vec<LabelledCoil>, Vec<Held>) = judge.into_iter().unzip();
-    let judge = CoilSet { name: "judge".into(), coils };
-    let (p_nok, policy) = by_run(&run, &judge)?;
-    for ((coil, p_nok), held) in judge.coils.iter().zip(p_nok).zip(&mut held) {
-        held.after = as_the_line_would(coil, p_nok, None, &policy).called_nok;
-    }
-    let judgement = rule.judge(&held, attempt);
-    Ok(Report { learned, older: before, disputed, without_order, judgement, bundle: None })
+    go(&set, config, &RunFolder::begin(&out.join("run"), config)?)?;
+    Ok(())
+}
+
+/// Whose words are doubted, by what the run says of the coils out of fold.
+fn doubted(learn: &[Told], run: &Path) -> anyhow::Result<Vec<Doubted>> {
+    let ScoreTable { coil_id, p_nok, .. } = read_table(&run.join("oof.csv"))?;
+    let out_of_fold: BTreeMap<&str, f64> = coil_id.iter().map(String::as_str).zip(p_nok).collect();
+    let said = |told: &'_ Told| Some((out_of_fold.get(told.coil.id.as_str()).copied()?, told.coil.nok));
+    let said: Vec<Said> = learn
+        .iter()
+        .filter_map(|told| said(told).map(|(p_nok, nok)| Said { by: &told.by, nok, p_nok }))
+        .collect();
+    Ok(doubt::doubted(&said))
 }
 
 #[cfg(test)]
@@ -160,8 +228,8 @@ mod tests {
         let parts = Parts::of(all.clone(), "now");
         assert!((70..130).contains(&parts.judge.len()) && parts.judge.len() + parts.learn.len() == 200);
         let later = Parts::of(all[100..].to_vec(), "now");
-        for (coil, _) in &later.judge {
-            assert!(parts.learn.iter().all(|learned| learned.id != coil.id));
+        for (told, _) in &later.judge {
+            assert!(parts.learn.iter().all(|learned| learned.coil.id != told.coil.id));
         }
     }
 
