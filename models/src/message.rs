@@ -13,6 +13,10 @@ pub mod word;
 
 use serde::{Deserialize, Serialize};
 
+/// What `coilsight-agent doctor` publishes to learn whether it may: nothing to whoever hears it.
+pub const DOCTORS_TEST: &[u8] =
+    br#"{"version":1,"test":"coilsight-agent doctor asks whether it may publish here; nothing to do"}"#;
+
 /// The topics of a line. Prefix and every topic are configuration; these are the plant's defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -18,6 +18,7 @@ mod mem_disk;
 pub mod model;
 pub mod mutate;
 pub mod recording;
+pub mod upload;
 
 /// A parser and its rules, as a fuzzer takes them.
 #[derive(Clone, Copy)]
@@ -43,4 +44,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "line", run: line::run, seeds: line::seeds },
     Target { name: "model", run: model::run, seeds: model::seeds },
     Target { name: "recording", run: recording::run, seeds: recording::seeds },
+    Target { name: "upload", run: upload::run, seeds: upload::seeds },
 ];

@@ -57,40 +57,9 @@ impl Log {
 
     /// So many decisions more, each with a matrix; one in twenty gets a word.
     pub fn decide(&mut self, decisions: u32) {
-        let began: Timestamp = "2026-03-02T06:00:00Z".parse().expect("a time");
         for n in self.decided..self.decided + decisions {
-            let decision_id = format!("{}-{n:08}", self.line);
-            let matrix = vec![(n % 251) as u8; 4 * CELLS];
-            let coverage = Coverage::of(&CoilMatrix::from_bytes(&matrix).expect("a matrix"));
-            let at = began.checked_add(jiff::SignedDuration::from_mins(10 * i64::from(n))).expect("a time");
-            let assessment = Assessment {
-                version: assessment::VERSION,
-                decision_id: decision_id.clone(),
-                line: self.line.clone(),
-                coil_id: CoilId::new(format!("C{n}")).expect("a name"),
-                pass: Some(at),
-                verdict: Verdict::Ok,
-                by_score: Some(Verdict::Ok),
-                p_nok: Some(0.25),
-                confidence: Some(0.75),
-                votes: Vec::new(),
-                reasons: Vec::new(),
-                evidence: Vec::new(),
-                order: Order::new(70.0, ToleranceClass::B, 1250.0).ok(),
-                length_m: Some(1000.0),
-                coverage,
-                rows: Counts::default(),
-                model: ModelUsed {
-                    bundle: "set".into(),
-                    release: 1,
-                    fingerprint: "ab".repeat(32),
-                    policy: None,
-                    prepare: 1,
-                    agent: "0.1.0".into(),
-                },
-                drawn: None,
-                timing: Timing { closed_at: Some(at), ended_at: None, judged_in_ms: 5.0 },
-            };
+            let (assessment, matrix) = decision(&self.line, n);
+            let (decision_id, at) = (assessment.decision_id.clone(), assessment.pass);
             let json = serde_json::to_vec(&assessment).expect("JSON");
             let new = NewDecision {
                 decision_id: &decision_id,
@@ -111,6 +80,44 @@ impl Log {
         }
         self.decided += decisions;
     }
+}
+
+/// A line's n-th decision and the matrix that it was made of: a coil every ten minutes.
+pub fn decision(line: &str, n: u32) -> (Assessment, Vec<u8>) {
+    let decision_id = format!("{line}-{n:08}");
+    let matrix = vec![(n % 251) as u8; 4 * CELLS];
+    let coverage = Coverage::of(&CoilMatrix::from_bytes(&matrix).expect("a matrix"));
+    let began: Timestamp = "2026-03-02T06:00:00Z".parse().expect("a time");
+    let at = began.checked_add(jiff::SignedDuration::from_mins(10 * i64::from(n))).expect("a time");
+    let assessment = Assessment {
+        version: assessment::VERSION,
+        decision_id: decision_id.clone(),
+        line: line.to_owned(),
+        coil_id: CoilId::new(format!("C{n}")).expect("a name"),
+        pass: Some(at),
+        verdict: Verdict::Ok,
+        by_score: Some(Verdict::Ok),
+        p_nok: Some(0.25),
+        confidence: Some(0.75),
+        votes: Vec::new(),
+        reasons: Vec::new(),
+        evidence: Vec::new(),
+        order: Order::new(70.0, ToleranceClass::B, 1250.0).ok(),
+        length_m: Some(1000.0),
+        coverage,
+        rows: Counts::default(),
+        model: ModelUsed {
+            bundle: "set".into(),
+            release: 1,
+            fingerprint: "ab".repeat(32),
+            policy: None,
+            prepare: 1,
+            agent: "0.1.0".into(),
+        },
+        drawn: None,
+        timing: Timing { closed_at: Some(at), ended_at: None, judged_in_ms: 5.0 },
+    };
+    (assessment, matrix)
 }
 
 impl Uplink {

@@ -71,6 +71,7 @@ short_runs! {
     line 300
     model 10_000
     recording 10_000
+    upload 10_000
 }
 
 /// A target that is missing somewhere would be fuzzed by nobody.

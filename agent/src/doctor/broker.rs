@@ -3,12 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use super::publish::{self, Answer, TEST};
+use super::publish::{self, Answer};
 use super::{Report, models, record};
 use crate::app;
 use crate::broker::{Broker, Command, Event, Publication, Role, Session, link};
 use crate::config::Settings;
 use crate::say::chain;
+use coilsight_models::message::DOCTORS_TEST;
 use coilsight_models::message::upload::Way;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -288,7 +289,7 @@ impl Ear {
         let Event::Delivered(delivery) = event else { return };
         if self.incoming.contains(&delivery.topic) {
             self.messages += 1;
-        } else if delivery.payload == TEST {
+        } else if delivery.payload == DOCTORS_TEST {
             self.echoes.insert(delivery.topic);
         }
         let (generation, packet) = (delivery.generation, delivery.packet);
@@ -301,7 +302,7 @@ impl Ear {
     fn publish(&self, topics: &[String]) {
         for (token, topic) in (0..).zip(topics) {
             let publication =
-                Publication { token, topic: topic.clone(), payload: TEST.to_vec(), retain: false };
+                Publication { token, topic: topic.clone(), payload: DOCTORS_TEST.to_vec(), retain: false };
             let _ = self.commands.send(Command::Publish { generation: self.generation, publication });
         }
     }

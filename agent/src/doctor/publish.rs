@@ -6,16 +6,13 @@ use crate::broker::guard::Guard;
 use crate::broker::link;
 use crate::broker::relay::Relay;
 use crate::say::chain;
+use coilsight_models::message::DOCTORS_TEST;
 use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// What is published: harmless to whoever hears it.
-pub(super) const TEST: &[u8] =
-    br#"{"version":1,"test":"coilsight-agent doctor asks whether it may publish here; nothing to do"}"#;
 
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,7 +28,7 @@ pub(super) enum Answer {
     Other(String),
 }
 
-/// Publishes [`TEST`] to each topic. An error says why MQTT 5 is not spoken.
+/// Publishes [`DOCTORS_TEST`] to each topic. An error says why MQTT 5 is not spoken.
 pub(super) async fn ask(
     broker: &Broker,
     login: Option<&(String, String)>,
@@ -42,7 +39,7 @@ pub(super) async fn ask(
     for topic in topics {
         // Each on a connection of its own: some brokers hang up with a refusal.
         let (_relay, client, mut eventloop) = connect(broker, login, client_id).await?;
-        let asked = client.try_publish(topic, QoS::AtLeastOnce, false, TEST);
+        let asked = client.try_publish(topic, QoS::AtLeastOnce, false, DOCTORS_TEST);
         asked.map_err(|error| chain(&error))?;
         let reason = until(&mut eventloop, |packet| match packet {
             Packet::PubAck(ack) => Some(ack.reason),

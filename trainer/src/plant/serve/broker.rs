@@ -3,8 +3,8 @@
 use crate::plant::{Error, Record, Result};
 use crate::release::push::{Broker, Link};
 use anyhow::{Context, bail};
-use coilsight_models::message::model;
 use coilsight_models::message::upload::{Batch, Place, Report, Stored, VERSION, Way, payload};
+use coilsight_models::message::{DOCTORS_TEST, model};
 use jiff::Timestamp;
 use rumqttc::{
     AsyncClient, Event, EventLoop, Incoming, MqttOptions, QoS, SubscribeFilter, SubscribeReasonCode,
@@ -22,6 +22,8 @@ const EVENTS: usize = 16;
 const REQUESTS: usize = 64;
 /// Room for a packet's header and topic, bytes.
 const HEAD: usize = 70_000;
+/// So long a full inbox keeps what comes waiting: the broker wants to hear of us now and then.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest wait between two tries to connect.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -194,8 +196,12 @@ async fn poll(mut eventloop: EventLoop, heard: mpsc::Sender<(String, Vec<u8>)>) 
         match eventloop.poll().await {
             Err(error) => return anyhow::Error::new(error),
             Ok(Event::Incoming(Incoming::Publish(message))) => {
-                // A full inbox drops what comes: it comes again.
-                let _ = heard.try_send((message.topic, message.payload.to_vec()));
+                if message.payload == DOCTORS_TEST {
+                    continue;
+                }
+                // A full inbox lets the broker keep the next for a while; then what comes is dropped, and comes again.
+                let message = (message.topic, message.payload.to_vec());
+                let _ = heard.send_timeout(message, PATIENCE).await;
             }
             Ok(Event::Incoming(Incoming::SubAck(ack)))
                 if ack.return_codes.contains(&SubscribeReasonCode::Failure) =>
