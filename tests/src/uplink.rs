@@ -1,6 +1,6 @@
 //! Lines as the plant's record sees them: the agent's own archive and way up, on a session of its own, without the rest of a line.
 
-use coilsight_agent::archive::{Archive, Limits, Mark, NewDecision, RealDisk};
+use coilsight_agent::archive::{Archive, Limits, Mark, NewDecision, RealDisk, Stats};
 use coilsight_agent::upload::{Event, Uploader};
 use coilsight_models::chunk::Coverage;
 use coilsight_models::coil::{CELLS, CoilId, CoilMatrix, Order, ToleranceClass};
@@ -42,10 +42,19 @@ pub struct Seen {
 impl Log {
     /// An empty one in `folder`.
     pub fn new(line: &str, folder: &Path) -> Self {
+        Self::within(line, folder, Limits { reserve_file: 4096, ..Limits::default() })
+    }
+
+    /// An empty one in `folder` that keeps to these limits.
+    pub fn within(line: &str, folder: &Path, limits: Limits) -> Self {
         let disk = Arc::new(RealDisk::new(folder.join(line)).expect("a folder to write to"));
-        let limits = Limits { reserve_file: 4096, ..Limits::default() };
         let (archive, _) = Archive::open_without_views_folder(disk, limits).expect("an archive");
         Self { line: line.to_owned(), archive: Arc::new(archive), decided: 0 }
+    }
+
+    /// What it takes of the disk.
+    pub fn stats(&self) -> Stats {
+        self.archive.stats()
     }
 
     /// Its way to the record.
