@@ -1,7 +1,7 @@
 //! What wrong words do to a line's scores and to the next set: nobody wrong but now and then, every tenth word wrong, one operator
 //! of three who says NOK to everything; where nothing has changed, and where a new kind of defect has come.
 //!
-//! `cargo run --example poisoned_words -- SEEDS` (three to ten minutes a seed on two cores). Coils and network are those of
+//! `cargo run --example poisoned_words -- SEEDS FIRST` (some four minutes a seed on two cores). Coils and network are those of
 //! `tests/loop_closes`. Words of unknown operators are not among them: they are quarantined at the line, and the record
 //! gives them to nobody.
 
@@ -60,11 +60,12 @@ struct Bench {
 }
 
 fn main() -> anyhow::Result<()> {
-    let seeds: u64 = std::env::args().nth(1).map_or(Ok(1), |n| n.parse())?;
+    let number = |n, usual| std::env::args().nth(n).map_or(Ok(usual), |number| number.parse::<u64>());
+    let (seeds, first) = (number(1, 1)?, number(2, 0)?);
     let folder = tempfile::tempdir()?;
     let bench = Bench::new(folder.path())?;
     println!("coils     words      score by words  candidate           doubted  cost now  cost then");
-    for seed in 0..seeds {
+    for seed in first..first + seeds {
         for new_defect in [false, true] {
             for poison in [Poison::Honest, Poison::Tenth, Poison::Always, Poison::Undoubted] {
                 bench.month(seed, new_defect, poison)?;

@@ -19,7 +19,7 @@ const LEVEL: f64 = 0.01;
 /// Least difference of shares that matters.
 const LEAST: f64 = 0.2;
 /// With fewer words of an operator, or of the others, on coils of a kind, nothing is said.
-const FEW: u64 = 10;
+const FEW: u64 = 5;
 /// Words that may be left out without a person, as a share.
 pub const MOST: f64 = 1.0 / 3.0;
 
