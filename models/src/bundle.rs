@@ -20,6 +20,7 @@
 //! looking at. Being genuine is not being meant for this device: ask [`Manifest::is_for`].
 
 mod attack;
+mod automatic;
 mod build;
 mod check;
 mod ed25519;
@@ -38,6 +39,7 @@ mod unique;
 mod verify;
 
 pub use attack::Attack;
+pub use automatic::{Automatic, Judging, NeedsAPerson};
 pub use build::{BuildFault, Builder, Layout};
 pub use check::{
     FileRole, MAX_DIRECTIONS, MAX_FILES, MAX_MODELS, MAX_PARTS, MAX_RELEASE, MAX_TEXT, ManifestFault,
@@ -51,8 +53,8 @@ pub use name::{BadName, FileName, Id, Sha256};
 pub use place::{BadPlace, Here, MOST_AHEAD, NotForHere, OLDEST_AGENT, Place, Version};
 pub use signature::{Half, KeyId, SignatureFault, SignatureText};
 pub use trust::{
-    KeyFault, KeyRole, MAX_TRUST_DOCUMENT, Quorum, RevokedKey, Roles, Signer, TRUST_FORMAT, TrustDocument,
-    TrustFault, TrustUnread, TrustedKeys,
+    AUTOMATIC_FORMAT, KeyFault, KeyRole, MAX_TRUST_DOCUMENT, Quorum, RevokedKey, Roles, Signer, TRUST_FORMAT,
+    TrustDocument, TrustFault, TrustUnread, TrustedKeys,
 };
 pub use verify::{Limits, Unverified, Verified, VerifiedFront};
 

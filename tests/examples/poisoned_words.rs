@@ -134,7 +134,8 @@ impl Bench {
         let score = right as f64 / known.len() as f64;
         let out = self.folder.join(format!("{poison:?}-{seed}-{new_defect}"));
         let parts = Parts::of(known, "first");
-        let report = candidate(parts, Some(self.older.clone()), &self.config, &Rule::default(), 1, &out)?;
+        let report =
+            candidate(parts, Some(self.older.clone()), &self.config, &Rule::default(), 1, None, &out)?;
         let fresh = self.coils("fresh", 5000 + seed, new_defect)?;
         let [now, then] = [self.folder.join("first"), out.join("run")].map(|run| cost(&run, &fresh));
         let outcome = match report.judgement.outcome {

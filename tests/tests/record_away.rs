@@ -51,7 +51,7 @@ fn a_month_without_trainer_and_one_without_broker_come_once_and_within_the_cap()
     // Thirty days take a minute.
     let days = if std::env::var_os("COILSIGHT_FULL").is_some() { 30 } else { 6 };
     let (month, limits) = (150 * days, limits(days));
-    let mut log = Log::within("l1", folder.path(), limits);
+    let mut log = Log::within("l1", folder.path(), limits.clone());
     let seen: Arc<Mutex<Seen>> = Arc::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

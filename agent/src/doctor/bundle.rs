@@ -62,7 +62,7 @@ fn told(document: &TrustDocument) -> String {
         let quorum = document.quorum(role);
         format!("{role}: {} of {}", quorum.required, quorum.keys.join(", "))
     };
-    let roles: Vec<String> = KeyRole::ALL.into_iter().map(role).collect();
+    let roles: Vec<String> = document.roles().map(role).collect();
     format!("trust document {}; {}", document.version, roles.join("; "))
 }
 

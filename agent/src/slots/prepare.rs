@@ -5,10 +5,12 @@ use super::event::{Gist, Release, signed_by};
 use super::state::State;
 use super::store::Store;
 use crate::line::{BundleJudge, Unfit};
-use coilsight_models::bundle::manifest::{Content, Manifest};
+use coilsight_models::bundle::manifest::{Content, Manifest, ModelSet};
 use coilsight_models::bundle::{
-    Attack, Here, Limits, NotForHere, RefusedBundle, Sha256, TrustDocument, TrustedKeys, Verified, Version,
+    Attack, Here, Judging, Limits, NeedsAPerson, NotForHere, RefusedBundle, Sha256, TrustDocument,
+    TrustedKeys, Verified, Version,
 };
+use coilsight_models::verdict::Policy;
 use jiff::Timestamp;
 use std::io::BufReader;
 
@@ -64,6 +66,9 @@ pub enum Refusal {
     /// It is not meant for this device.
     #[error(transparent)]
     NotForHere(#[from] NotForHere),
+    /// It was released without a person, and may not be here.
+    #[error(transparent)]
+    NeedsAPerson(#[from] NeedsAPerson),
     /// Its release is another bundle's.
     #[error(
         "Build it anew with a release above {release}: this line had another bundle of that release ({})",
@@ -108,6 +113,7 @@ impl Refusal {
         match self {
             Self::Bundle(refused) => refused.attack(),
             Self::NotForHere(refused) => refused.attack(),
+            Self::NeedsAPerson(refused) => refused.attack(),
             Self::SameRelease { .. } => Some(Attack::Rollback),
             Self::NoRoles => Some(Attack::KeyCompromise),
             Self::GivenUp { .. } | Self::Unfit(_) | Self::Unreadable(_) | Self::Unkept(_) | Self::Died => {
@@ -169,6 +175,18 @@ pub fn prepare(
     {
         return Err(Refusal::SameRelease { release });
     }
+    if let (Some(role), Content::Set(set)) = (bundle.automatic(), &manifest.content) {
+        let active = state.active.as_ref();
+        let in_force = active.map(|release| in_force(store, release)).transpose()?;
+        let here = Judging {
+            line: &site.line,
+            known_time: state.signed_time.max(site.clock),
+            set: in_force.as_ref().map(|(set, _)| &**set),
+            policy: in_force.as_ref().map(|(_, policy)| policy),
+            release: active.map_or(0, |release| release.release),
+        };
+        role.allows(manifest, set, &here)?;
+    }
     let (set, policy) = match &manifest.content {
         Content::Policy(change) => (change.set, Some(fingerprint)),
         Content::Set(_) | Content::Trust(_) | Content::Surfaces(_) => (fingerprint, None),
@@ -212,6 +230,7 @@ fn gist(bundle: &Verified) -> Gist {
             format!("{} keys, {} of them revoked for ever", document.keys.len(), document.revoked.len())
         }
     };
+    let why = if bundle.automatic().is_some() { format!("released without a person: {why}") } else { why };
     Gist { signers: signed_by(bundle.signers()), why, created_at: manifest.created_at }
 }
 
@@ -231,6 +250,22 @@ pub fn open_judge(store: &Store, release: &Release) -> Result<BundleJudge, Refus
     // An open coil's policy may be in no slot any more: what it is called stands in its own bundle.
     let manifest = bundle.manifest();
     Ok(judge.with_policy(change.policy.clone(), manifest.name.as_str(), manifest.release, fingerprint))
+}
+
+/// The set and the policy that judge.
+fn in_force(store: &Store, release: &Release) -> Result<(Box<ModelSet>, Policy), Refusal> {
+    let known = |fingerprint| {
+        let file = store.bundle(fingerprint).map_err(Refusal::Unreadable)?;
+        let bundle = Verified::read_known(BufReader::new(file), fingerprint, &KEPT)?;
+        Ok::<_, Refusal>(bundle.manifest().content.clone())
+    };
+    let Content::Set(set) = known(release.set)? else { return Err(Unfit::NoPolicy.into()) };
+    let policy = match release.policy.map(known).transpose()? {
+        Some(Content::Policy(change)) => change.policy,
+        Some(_) => return Err(Unfit::NoPolicy.into()),
+        None => set.policy.clone(),
+    };
+    Ok((set, policy))
 }
 
 fn judge_of_set(store: &Store, set: Sha256) -> Result<BundleJudge, Refusal> {

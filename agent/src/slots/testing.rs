@@ -3,7 +3,7 @@
 use super::{Provisioned, Site, Slots};
 use crate::archive::Disk;
 use crate::archive::sim::SimDisk;
-use coilsight_models::bundle::manifest::{Content, Manifest, PolicyChange};
+use coilsight_models::bundle::manifest::{Content, Manifest, ModelSet, PolicyChange};
 use coilsight_models::bundle::{
     Builder, Limits, Place, Quorum, RevokedKey, Roles, Sha256, TRUST_FORMAT, TrustDocument, TrustedKeys,
     Verified,
@@ -14,7 +14,7 @@ use std::io::Cursor;
 use std::sync::{Arc, LazyLock};
 
 /// A set that is small and real, signed by a key whose secret half is gone.
-static GENUINE: LazyLock<Verified> = LazyLock::new(|| {
+pub(crate) static GENUINE: LazyLock<Verified> = LazyLock::new(|| {
     let bytes = include_bytes!("../../../models/golden/pair.coilbundle");
     let key = include_str!("../../../models/golden/release.pub");
     let keys = TrustedKeys::new([("release", key)]).unwrap();
@@ -69,6 +69,7 @@ impl Plant {
                 build: quorum(&[&self.trainer]),
                 release: quorum(&[&self.anna, &self.bert]),
                 trust: quorum(&[&self.root]),
+                automatic: None,
             },
             revoked: Vec::new(),
             restart_release: None,
@@ -117,6 +118,12 @@ pub(crate) fn policy_with(release: u64, set: Sha256, nok_from: f64) -> Builder {
     policy.b = Threshold { nok_from, review_from: nok_from, review_to: nok_from };
     let content = Content::Policy(PolicyChange { set, policy, why: "fewer false alarms".into() });
     Builder::new(Manifest { release, content, files: Vec::new(), ..genuine.clone() })
+}
+
+/// The set of a manifest, to be changed.
+pub(crate) fn set_of(manifest: &mut Manifest) -> &mut ModelSet {
+    let Content::Set(set) = &mut manifest.content else { panic!("a manifest of a set") };
+    set
 }
 
 /// Other keys to believe.

@@ -5,7 +5,10 @@ use super::*;
 use crate::archive::sim::{Rng, SimDisk};
 use crate::line::Judge;
 use coilsight_models::bundle::manifest::Content;
-use coilsight_models::bundle::{Attack, Limits};
+use coilsight_models::bundle::{
+    AUTOMATIC_FORMAT, Attack, Automatic, Builder, Limits, NeedsAPerson, Place, Quorum,
+};
+use coilsight_models::verdict::Threshold;
 use jiff::SignedDuration;
 
 /// The state of a line where release 5 is active and release 4 was before.
@@ -225,6 +228,87 @@ fn an_old_revocation_replayed_is_refused() {
     let mut slots = slots;
     slots.believe(None, Provisioned::Document(Box::new(plant.document(1)))).unwrap();
     assert_eq!(slots.state().trust.as_ref().unwrap().version, 3);
+}
+
+/// A line where release 5 is active and sets may be released without a person from now on.
+fn automatic(plant: &Plant, robot: &Key) -> (SimDisk, TrustedKeys) {
+    let (disk, _) = running(plant);
+    let mut slots = open(&disk).unwrap();
+    let mut document = plant.document(2);
+    document.format = AUTOMATIC_FORMAT;
+    document.keys.insert("robot".into(), robot.line());
+    let created_at = GENUINE.manifest().created_at;
+    document.roles.automatic = Some(Automatic {
+        signers: Quorum { keys: vec!["robot".into()], required: 1 },
+        lines: vec!["gl2".into()],
+        from: created_at,
+        until: created_at + SignedDuration::from_hours(24),
+    });
+    let keys = slots.believe(None, Provisioned::Document(Box::new(document))).unwrap();
+    (disk, keys)
+}
+
+#[test]
+fn without_a_person_only_weights_change() {
+    let plant = Plant::new();
+    let robot = Key::new("robot");
+    let by_itself = |builder: &Builder| signed(builder, &[&plant.trainer, &robot]);
+    let (disk, keys) = automatic(&plant, &robot);
+    let slots = open(&disk).unwrap();
+    let comes = |bundle: &[u8], site: &Site, slots: &Slots, keys: &TrustedKeys| {
+        let path = put(&disk, "new", bundle).unwrap();
+        prepare(slots.store(), &path, keys, site, slots.state())
+    };
+    let refused = |bundle: &[u8], site: &Site| match comes(bundle, site, &slots, &keys) {
+        Err(Refusal::NeedsAPerson(why)) => why,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it was taken"),
+    };
+    let good = by_itself(&set(6, |_| ()));
+    let Ok(Found::Judge(prepared)) = comes(&good, &site(), &slots, &keys) else { panic!("it is refused") };
+    assert!(prepared.gist.why.starts_with("released without a person: "), "{}", prepared.gist.why);
+
+    let other_policy = by_itself(&set(6, |m| set_of(m).policy.miss_cost += 1.0));
+    assert_eq!(refused(&other_policy, &site()), NeedsAPerson::Policy);
+    let floor = by_itself(&set(6, |m| m.floor = 6));
+    assert_eq!(refused(&floor, &site()), NeedsAPerson::Floor { floor: 6, release: 5 });
+    let late = Site { clock: Some(GENUINE.manifest().created_at + SignedDuration::from_hours(25)), ..site() };
+    assert!(matches!(refused(&good, &late), NeedsAPerson::Days { .. }));
+    let elsewhere = by_itself(&set(6, |m| m.lines = vec![Place::Any]));
+    let other_line = Site { line: "gl3".into(), ..site() };
+    assert!(matches!(refused(&elsewhere, &other_line), NeedsAPerson::Line { .. }));
+    // Beside what it lacks an engineer's signature is all that it needs.
+    let released =
+        signed(&set(6, |m| set_of(m).policy.miss_cost += 1.0), &[&plant.trainer, &robot, &plant.anna]);
+    assert!(comes(&released, &site(), &slots, &keys).is_ok());
+}
+
+#[test]
+fn without_a_person_the_policy_that_judges_is_the_one_that_counts() {
+    let plant = Plant::new();
+    let robot = Key::new("robot");
+    let (disk, keys) = automatic(&plant, &robot);
+    let mut slots = open(&disk).unwrap();
+    let active = slots.state().active.clone().unwrap();
+    install(&mut slots, &disk, &keys, &signed(&policy(6, active.set), &[&plant.anna])).unwrap();
+    let path = put(&disk, "new", &signed(&set(7, |_| ()), &[&plant.trainer, &robot])).unwrap();
+    let refused = prepare(slots.store(), &path, &keys, &site(), slots.state()).err().unwrap();
+    assert!(matches!(refused, Refusal::NeedsAPerson(NeedsAPerson::Policy)), "{refused}");
+    let alike = Threshold { nok_from: 0.999, review_from: 0.999, review_to: 0.999 };
+    let same = set(7, |m| set_of(m).policy.b = alike);
+    let path = put(&disk, "new", &signed(&same, &[&plant.trainer, &robot])).unwrap();
+    assert!(prepare(slots.store(), &path, &keys, &site(), slots.state()).is_ok());
+}
+
+#[test]
+fn the_first_set_needs_a_person() {
+    let (plant, robot) = (Plant::new(), Key::new("robot"));
+    let (_, keys) = automatic(&plant, &robot);
+    let disk = SimDisk::new();
+    let slots = open(&disk).unwrap();
+    let path = put(&disk, "new", &signed(&set(6, |_| ()), &[&plant.trainer, &robot])).unwrap();
+    let refused = prepare(slots.store(), &path, &keys, &site(), slots.state()).err().unwrap();
+    assert!(matches!(refused, Refusal::NeedsAPerson(NeedsAPerson::First)), "{refused}");
 }
 
 #[test]

@@ -150,7 +150,7 @@ pub(crate) fn trust(version: u64, keys: &[(&str, &str, &Key)]) -> TrustDocument 
         format: TRUST_FORMAT,
         version,
         keys: keys.iter().map(|(name, _, key)| ((*name).to_string(), line(key))).collect(),
-        roles: Roles { build: quorum('b'), release: quorum('r'), trust: quorum('t') },
+        roles: Roles { build: quorum('b'), release: quorum('r'), trust: quorum('t'), automatic: None },
         revoked: Vec::new(),
         restart_release: None,
     }

@@ -3,9 +3,11 @@
 mod document;
 
 pub use document::{
-    MAX_TRUST_DOCUMENT, Quorum, RevokedKey, Roles, TRUST_FORMAT, TrustDocument, TrustFault, TrustUnread,
+    AUTOMATIC_FORMAT, MAX_TRUST_DOCUMENT, Quorum, RevokedKey, Roles, TRUST_FORMAT, TrustDocument, TrustFault,
+    TrustUnread,
 };
 
+use super::automatic::Automatic;
 use super::ed25519::{PointFault, check_point};
 use super::error::RefusedBundle;
 use super::framing::Front;
@@ -68,11 +70,13 @@ pub enum KeyRole {
     Release,
     /// Say which keys are believed.
     Trust,
+    /// Release sets without a person, within limits ([`Automatic`]).
+    Automatic,
 }
 
 impl KeyRole {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Build, Self::Release, Self::Trust];
+    pub const ALL: [Self; 4] = [Self::Build, Self::Release, Self::Trust, Self::Automatic];
 
     /// What it lets a key do, in words.
     pub(super) fn deed(self) -> &'static str {
@@ -80,6 +84,7 @@ impl KeyRole {
             Self::Build => "build sets",
             Self::Release => "release to lines",
             Self::Trust => "say which keys are believed",
+            Self::Automatic => "release to lines without a person",
         }
     }
 }
@@ -90,6 +95,7 @@ impl std::fmt::Display for KeyRole {
             Self::Build => "build",
             Self::Release => "release",
             Self::Trust => "trust",
+            Self::Automatic => "automatic",
         })
     }
 }
@@ -232,14 +238,18 @@ impl TrustedKeys {
         Ok(valid)
     }
 
-    /// Whether those who signed `front` may bring `content`.
-    pub(super) fn suffice(&self, front: &Front, content: &Content) -> Result<(), RefusedBundle> {
+    /// Whether those who signed `front` may bring `content`; the limits that it must keep to, where no person has released it.
+    pub(super) fn suffice(
+        &self,
+        front: &Front,
+        content: &Content,
+    ) -> Result<Option<&Automatic>, RefusedBundle> {
         let Signatures { valid, strangers } = self.signatures(front)?;
         let document = match &self.rule {
             Rule::Any(required) if valid.len() < *required => {
                 return Err(self.too_few(front, None, *required, &valid, &strangers));
             }
-            Rule::Any(_) => return Ok(()),
+            Rule::Any(_) => return Ok(None),
             Rule::Roles(document) => document,
         };
         let roles: &[KeyRole] = match content {
@@ -247,16 +257,24 @@ impl TrustedKeys {
             Content::Policy(_) => &[KeyRole::Release],
             Content::Trust(_) => &[KeyRole::Trust],
         };
+        let of = |role| valid.iter().filter(move |signer| signer.roles.contains(&role)).cloned();
         for role in roles {
-            let of_role: Vec<Signer> = valid.iter().filter(|s| s.roles.contains(role)).cloned().collect();
+            let of_role: Vec<Signer> = of(*role).collect();
             let required = document.quorum(*role).required;
             if of_role.len() < required {
+                let automatic = document.roles.automatic.as_ref().filter(|automatic| {
+                    let alone = matches!(content, Content::Set(_)) && *role == KeyRole::Release;
+                    alone && of(KeyRole::Automatic).count() >= automatic.signers.required
+                });
+                if automatic.is_some() {
+                    return Ok(automatic);
+                }
                 return Err(self.too_few(front, Some(*role), required, &of_role, &strangers));
             }
         }
         match content {
-            Content::Trust(next) => Self::follows(document, next, front),
-            Content::Set(_) | Content::Policy(_) | Content::Surfaces(_) => Ok(()),
+            Content::Trust(next) => Self::follows(document, next, front).map(|()| None),
+            Content::Set(_) | Content::Policy(_) | Content::Surfaces(_) => Ok(None),
         }
     }
 
@@ -289,9 +307,11 @@ impl TrustedKeys {
     fn least(&self) -> usize {
         match &self.rule {
             Rule::Any(required) => *required,
-            Rule::Roles(document) => {
-                KeyRole::ALL.into_iter().map(|role| document.quorum(role).required).min().unwrap_or(1)
-            }
+            Rule::Roles(document) => [KeyRole::Build, KeyRole::Release, KeyRole::Trust]
+                .map(|role| document.quorum(role).required)
+                .into_iter()
+                .min()
+                .unwrap_or(1),
         }
     }
 

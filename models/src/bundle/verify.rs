@@ -4,6 +4,7 @@
 //! bytes, the manifest itself, whether those who signed may bring what it brings, each file's length and
 //! then its digest, the end.
 
+use super::automatic::Automatic;
 use super::check::{FileRole, MAX_REFERENCE};
 use super::error::RefusedBundle;
 use super::framing::Front;
@@ -65,6 +66,7 @@ pub struct Verified {
     front: Front,
     manifest: Manifest,
     signers: Vec<Signer>,
+    automatic: Option<Automatic>,
     files: BTreeMap<FileName, Vec<u8>>,
 }
 
@@ -79,7 +81,7 @@ impl Verified {
     }
 
     fn files(mut reader: impl Read, front: VerifiedFront) -> Result<Self, RefusedBundle> {
-        let VerifiedFront { front, manifest, signers } = front;
+        let VerifiedFront { front, manifest, signers, automatic } = front;
         let mut files = BTreeMap::new();
         for file in &manifest.files {
             let mut hashing = read::Hashing::new(&mut reader);
@@ -90,7 +92,7 @@ impl Verified {
             files.insert(file.name.clone(), bytes);
         }
         read::end(&mut reader)?;
-        Ok(Self { front, manifest, signers, files })
+        Ok(Self { front, manifest, signers, automatic, files })
     }
 
     /// Reads a bundle that was verified before: its `fingerprint` stands in a record that the device trusts as much as
@@ -106,7 +108,7 @@ impl Verified {
         }
         let manifest = Manifest::parse(front.manifest_bytes())?;
         limits.check(front.length(), &manifest)?;
-        Self::files(reader, VerifiedFront { front, manifest, signers: Vec::new() })
+        Self::files(reader, VerifiedFront { front, manifest, signers: Vec::new(), automatic: None })
     }
 
     /// What was signed.
@@ -122,6 +124,11 @@ impl Verified {
     /// The trusted keys that signed.
     pub fn signers(&self) -> &[Signer] {
         &self.signers
+    }
+
+    /// The limits of whoever released it, if that was no person: what takes it in must look whether it keeps to them.
+    pub fn automatic(&self) -> Option<&Automatic> {
+        self.automatic.as_ref()
     }
 
     /// SHA-256 of the manifest's bytes: one bundle, one fingerprint, however often it is signed.
@@ -141,6 +148,7 @@ pub struct VerifiedFront {
     front: Front,
     manifest: Manifest,
     signers: Vec<Signer>,
+    automatic: Option<Automatic>,
 }
 
 impl VerifiedFront {
@@ -153,9 +161,9 @@ impl VerifiedFront {
     pub fn of(front: Front, keys: &TrustedKeys, limits: &Limits) -> Result<Self, RefusedBundle> {
         let signers = keys.signers(&front)?;
         let manifest = Manifest::parse(front.manifest_bytes())?;
-        keys.suffice(&front, &manifest.content)?;
+        let automatic = keys.suffice(&front, &manifest.content)?.cloned();
         limits.check(front.length(), &manifest)?;
-        Ok(Self { front, manifest, signers })
+        Ok(Self { front, manifest, signers, automatic })
     }
 
     /// What was signed.

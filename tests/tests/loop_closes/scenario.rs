@@ -1,7 +1,7 @@
 //! A defect that nobody knew: from the first missed coil to a set that sees it.
 
 use crate::coils::Period;
-use crate::works::{Inspector, Works, desk, sign};
+use crate::works::{Inspector, Works, desk, sign, text};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -120,6 +120,36 @@ fn a_defect_that_nobody_knew_is_learned_from_the_lines_own_words() {
         if let Some(counts) = works.place.query(counts) {
             assert!(counts.ends_with("|1|2") && !counts.starts_with('0'), "{counts}");
         }
+        works.stop();
+    });
+}
+
+#[test]
+fn a_set_released_without_a_person_decides_where_people_have_allowed_it() {
+    let test = "a_set_released_without_a_person_decides_where_people_have_allowed_it";
+    let desk = desk();
+    let folder = tempfile::tempdir().unwrap();
+    let period =
+        |name, coils, seed, new_defect| Period { name, coils, seed, new_defect }.on_the_line(folder.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let Some(mut works) = Works::start(test, folder.path(), &desk.bundle, &desk.folder).await else {
+            return;
+        };
+        let active = |works: &Works| works.serve.ask("/api/v1/lines")["lines"][0]["slots"]["active"].clone();
+        works.shift(&period("changed", FEW.changed, 22, true), inspector(2)).await;
+        let (robot, broker) = (desk.folder.join("keys/robot.key"), works.broker());
+        let automatic = ["--automatic", text(&robot), "--policy-of", text(&desk.bundle), "--broker", &broker];
+        let calendar = ["--every", "0"];
+        let more: Vec<&str> = automatic.into_iter().chain(calendar).collect();
+        let report = works.retrain(&desk.folder, &desk.data, &folder.path().join("next"), &more);
+        assert_eq!(report["judgement"]["outcome"], "promoted", "{report:#}");
+        assert_eq!(report["bundle"]["released"], true);
+        let next = report["bundle"]["fingerprint"].as_str().unwrap().to_owned();
+        works.shift(&period("shadow", 20, 23, true), inspector(3)).await;
+        works.serve.until("the next set decides", |_| active(&works)["fingerprint"] == *next);
+        let history = works.history(["--model", &next]);
+        assert!(history.contains("released without a person"), "{history}");
         works.stop();
     });
 }

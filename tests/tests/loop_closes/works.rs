@@ -9,7 +9,7 @@ use coilsight_tests::gateway::plan::{Message, Plan};
 use coilsight_tests::gateway::player::Player;
 use coilsight_tests::programs;
 use coilsight_tests::record::{Place, Serve};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ pub fn desk() -> &'static Desk {
         for made in [&data, &keys] {
             std::fs::create_dir_all(made).expect("a folder to write to");
         }
-        for name in ["trainer", "anna", "ben"] {
+        for name in ["trainer", "anna", "ben", "robot"] {
             trainer(["keygen", name, "--no-password", "--out", text(&keys)]);
         }
         let public = |name: &str| keys.join(format!("{name}.pub")).display().to_string();
@@ -91,7 +91,13 @@ pub fn desk() -> &'static Desk {
         let trust =
             ["trust", "new", "--build", &built, "--release", &anna, "--release", &ben, "--trust", &anna];
         let out = folder.join("trust.json");
-        trainer(trust.into_iter().chain(["--trust", &ben, "--require", "trust=2", "--out", text(&out)]));
+        let robot = public("robot");
+        let now = Timestamp::now();
+        let [from, until] = [-24, 24].map(|hours| (now + SignedDuration::from_hours(hours)).to_string());
+        let days = ["--automatic-from", &from, "--automatic-until", &until];
+        let automatic = ["--automatic", &robot, "--automatic-line", LINE].into_iter().chain(days);
+        let more = ["--trust", &ben, "--require", "trust=2", "--out", text(&out)];
+        trainer(trust.into_iter().chain(automatic).chain(more));
         coils::BEFORE.data_set(&data);
         let (run, bundle) = (folder.join("first"), folder.join("gl2-1.coilbundle"));
         trainer(["train", text(&coils::settings(&folder)), "--data", text(&data), "--out", text(&run)]);
@@ -209,9 +215,14 @@ impl Works {
         serde_json::from_str(&told).expect("a report")
     }
 
+    /// Where the broker is.
+    pub fn broker(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// Sends a bundle to the line and waits until it stands there for its turn.
     pub fn push(&self, bundle: &Path) {
-        let broker = format!("127.0.0.1:{}", self.port);
+        let broker = self.broker();
         trainer(["bundle", "push", text(bundle), "--line", LINE, "--broker", &broker, "--wait", "staged"]);
     }
 

@@ -49,6 +49,17 @@ pub struct PushArgs {
     /// Print the line's last word as JSON.
     #[arg(long)]
     json: bool,
+    /// Print nothing that ends well.
+    #[arg(skip)]
+    quiet: bool,
+}
+
+impl PushArgs {
+    /// A bundle to a line of the usual topics, until it is staged there.
+    pub(super) fn quietly(bundle: PathBuf, line: String, broker: Broker) -> Self {
+        let at = At { line, prefix: None, broker };
+        Self { bundle, at, wait: Awaited::Staged, timeout: 3600, json: false, quiet: true }
+    }
 }
 
 /// Show what a line has in its slots, and which release comes next.
@@ -103,7 +114,7 @@ pub fn push(args: &PushArgs) -> anyhow::Result<()> {
     done?;
     match push.ended() {
         Some(End::Reached(word)) => {
-            if !args.json {
+            if !args.json && !args.quiet {
                 println!("{line}: {}: {word}", name(word.stage));
             }
             Ok(())

@@ -1,16 +1,23 @@
 //! `retrain`: a candidate from what people said, and whether it is better.
 
 use super::keygen::password;
+use super::push::{PushArgs, push};
 use crate::data::gold::load_for_training;
 use crate::plant::Record;
-use crate::release::{self, BuildOptions, ReleaseSet, SecretKey};
+use crate::release::push::Broker;
+use crate::release::{self, BuildOptions, By, ReleaseSet, SecretKey, add_signature};
 use crate::retrain::rule::{Outcome, Rule};
 use crate::retrain::{self, Bundle, Parts};
 use crate::run::RunConfig;
 use anyhow::{Context, ensure};
-use coilsight_models::bundle::Place;
+use coilsight_models::bundle::manifest::Content;
+use coilsight_models::bundle::{Place, Unverified};
 use coilsight_models::message::model::State;
+use coilsight_models::prepare;
+use coilsight_models::verdict::Policy;
 use jiff::{SignedDuration, Timestamp};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// Train a candidate on what inspectors said of a line's coils, and judge it by coils that were kept apart.
@@ -18,7 +25,8 @@ use std::path::{Path, PathBuf};
 /// Begins if a trigger of the line stands, or by the calendar (--every); else it says so and ends well, so that a timer may ask every
 /// hour. A candidate is promoted only if it is not worse on coils whose chance of
 /// being looked at is known AND better on NOK coils, by intervals and a level that are stated beforehand (`--rule`);
-/// else it waits for a person. Everything stands in the plant's record. Building, signing and releasing are steps of their own.
+/// else it waits for a person. Everything stands in the plant's record. Releasing is an engineer's, unless the plant's trust document
+/// lets a key of its own do it (`--automatic`; `trust change --help`): on the lines and days named there, under the policy that judges.
 #[derive(Debug, clap::Args)]
 pub struct RetrainArgs {
     /// The line.
@@ -54,6 +62,16 @@ pub struct RetrainArgs {
     /// For how many days the bundle is meant to be in use.
     #[arg(long, default_value_t = 365)]
     valid_days: u32,
+    /// The key that releases without a person: what is promoted is judged and built under the policy that judges now, and signed by it,
+    /// too, unless somebody's words had to be left out.
+    #[arg(long, value_name = "NAME.key", requires_all = ["key", "policy_of"])]
+    automatic: Option<PathBuf>,
+    /// The bundle that judges at the line: the newest of its set and the policies after it.
+    #[arg(long, value_name = "FILE.coilbundle", requires = "automatic")]
+    policy_of: Option<PathBuf>,
+    /// With `--automatic`: the broker by which it goes to the line.
+    #[command(flatten)]
+    broker: Option<Broker>,
     /// Other rules, in JSON: `miss_cost`, `false_alarm_cost`, margin, level, alpha, `least_drawn`, `least_nok`.
     #[arg(long, value_name = "JSON")]
     rule: Option<String>,
@@ -74,6 +92,11 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // A wrong password is told before anybody waits for a training.
     let key = args.key.as_ref().map(|key| SecretKey::open(key, password)).transpose()?;
+    let automatic = args.automatic.as_ref().map(|key| SecretKey::open(key, password)).transpose()?;
+    ensure!(
+        args.broker.is_none() || automatic.is_some(),
+        "--broker sends what is released without a person: give --automatic, or push what an engineer has signed"
+    );
     let begun = Timestamp::now();
     let (record, asked) = runtime.block_on(begin(args, begun))?;
     let Asked { reason, set, attempt, release } = match asked {
@@ -85,6 +108,7 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
             return Ok(());
         }
     };
+    let policy = args.policy_of.as_ref().map(|file| policy_of(file, &set)).transpose()?;
     let id = format!("{}-{}", args.line, begun.strftime("%Y%m%dT%H%M%SZ"));
     let out = args.out.join(&id);
     ensure!(!out.exists(), "{} is there already: try again in a second", out.display());
@@ -93,12 +117,16 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
         anyhow::Ok(Parts::of(record.labelled(&args.line).await?, &set))
     };
     let parts = runtime.block_on(parts)?;
-    let done = retrain::candidate(parts, older, &config, &rule, attempt, &out).and_then(|mut report| {
-        if let (Outcome::Promoted, Some(key)) = (&report.judgement.outcome, &key) {
-            report.bundle = Some(build(args, key, release, &out)?);
-        }
-        Ok(report)
-    });
+    let done = retrain::candidate(parts, older, &config, &rule, attempt, policy.as_ref(), &out).and_then(
+        |mut report| {
+            if let (Outcome::Promoted, Some(key)) = (&report.judgement.outcome, &key) {
+                // Where people disagree, one looks.
+                let automatic = automatic.as_ref().filter(|_| report.left_out == 0);
+                report.bundle = Some(build(args, (key, automatic), release, policy, &out)?);
+            }
+            Ok(report)
+        },
+    );
     let bundle = done.as_ref().ok().and_then(|report| report.bundle.as_ref());
     let (outcome, why, report) = match &done {
         Ok(report) => {
@@ -116,6 +144,11 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
         record.retraining_ends((&id, &args.line), Timestamp::now(), (outcome, &why), candidate, &report);
     runtime.block_on(ends)?;
     let report = done?;
+    if let (Some(bundle), Some(broker)) = (report.bundle.as_ref().filter(|one| one.released), &args.broker) {
+        push(&PushArgs::quietly(bundle.file.clone(), args.line.clone(), broker.clone())).with_context(
+            || format!("{} is released, and did not come to the line", bundle.file.display()),
+        )?;
+    }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
@@ -131,6 +164,16 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
         (Outcome::Promoted, None) => {
             println!("next: coilsight-trainer bundle build {}", out.join("run").display());
         }
+        (Outcome::Promoted, Some(bundle)) if bundle.released && args.broker.is_some() => {
+            println!("{} is released without a person and lies at the line", bundle.file.display());
+        }
+        (Outcome::Promoted, Some(bundle)) if bundle.released => {
+            println!(
+                "next: coilsight-trainer bundle push {} --line {} --broker ...",
+                bundle.file.display(),
+                args.line
+            );
+        }
         (Outcome::Promoted, Some(bundle)) => println!(
             "next, for an engineer: coilsight-trainer bundle sign {0} --key ...; coilsight-trainer bundle push {0} --line {1} --broker ...",
             bundle.file.display(),
@@ -143,12 +186,49 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
 fn promoted(bundle: Option<&Bundle>) -> String {
     let better = "not worse, and better on NOK coils".to_owned();
     bundle.map_or(better.clone(), |bundle| {
-        format!("{better}: release {} is built and waits for an engineer's signature", bundle.release)
+        let next = if bundle.released {
+            "is released without a person"
+        } else {
+            "waits for an engineer's signature"
+        };
+        format!("{better}: release {} is built and {next}", bundle.release)
     })
 }
 
-/// The candidate as the line's next release, signed by the trainer alone.
-fn build(args: &RetrainArgs, key: &SecretKey, release: u64, out: &Path) -> anyhow::Result<Bundle> {
+/// The policy of the bundle that judges. That it is genuine, the line will see: it takes no other policy without a person.
+fn policy_of(file: &Path, judges: &str) -> anyhow::Result<Policy> {
+    let cannot = || format!("--policy-of {} cannot be read", file.display());
+    let bundle =
+        Unverified::read(BufReader::new(File::open(file).with_context(cannot)?)).with_context(cannot)?;
+    let fingerprint = bundle.front().fingerprint().to_string();
+    ensure!(
+        fingerprint == judges,
+        "give the bundle that judges at the line with --policy-of: that is {judges}, not {fingerprint}"
+    );
+    match &bundle.claimed().content {
+        Content::Set(set) => {
+            let same = set.prepare.values().all(|spec| spec.version == prepare::VERSION);
+            ensure!(
+                same,
+                "the set that judges prepares coils by another version than this trainer: release by an engineer"
+            );
+            Ok(set.policy.clone())
+        }
+        Content::Policy(change) => Ok(change.policy.clone()),
+        Content::Trust(_) | Content::Surfaces(_) => {
+            anyhow::bail!("--policy-of names a bundle without a policy")
+        }
+    }
+}
+
+/// The candidate as the line's next release, signed by the trainer, and by whoever releases without a person, if that may be.
+fn build(
+    args: &RetrainArgs,
+    (key, automatic): (&SecretKey, Option<&SecretKey>),
+    release: u64,
+    policy: Option<Policy>,
+    out: &Path,
+) -> anyhow::Result<Bundle> {
     let now = Timestamp::now();
     let days = SignedDuration::from_hours(24 * i64::from(args.valid_days));
     let line = Place::try_from(args.line.clone()).context("the line's name cannot stand in a bundle")?;
@@ -162,8 +242,14 @@ fn build(args: &RetrainArgs, key: &SecretKey, release: u64, out: &Path) -> anyho
         f32: Vec::new(),
     };
     let file = out.join(format!("{}-{release}.coilbundle", args.line));
-    let built = release::build(&ReleaseSet::open(&out.join("run"))?, key, &options, &file)?;
-    Ok(Bundle { file, release, fingerprint: built.fingerprint.to_string() })
+    let mut set = ReleaseSet::open(&out.join("run"))?;
+    set.policy = policy.unwrap_or(set.policy);
+    let built = release::build(&set, key, &options, &file)?;
+    if let Some(automatic) = automatic {
+        let comment = format!("released without a person, by the rule of {}", out.display());
+        add_signature(&file, &By::Key(automatic, &comment), &file)?;
+    }
+    Ok(Bundle { file, release, fingerprint: built.fingerprint.to_string(), released: automatic.is_some() })
 }
 
 /// What asks for a retraining.

@@ -4,7 +4,7 @@ use super::meant::MeantFor;
 use crate::release::{Change, Packing, trust};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
-use coilsight_models::bundle::{KeyRole, TrustDocument, TrustedKeys};
+use coilsight_models::bundle::{Automatic, KeyRole, TrustDocument, TrustedKeys};
 use jiff::{SignedDuration, Timestamp};
 use std::path::{Path, PathBuf};
 
@@ -35,6 +35,12 @@ pub enum TrustCommand {
         /// Public key of somebody who may change this document; may be repeated.
         #[arg(long, value_name = "NAME.pub", required = true)]
         trust: Vec<PathBuf>,
+        /// Public key that releases sets without a person; may be repeated. Nobody does, unless it is said.
+        #[arg(long, value_name = "NAME.pub", requires = "automatic_line")]
+        automatic: Vec<PathBuf>,
+        /// Where and until when.
+        #[command(flatten)]
+        limits: AutomaticLimits,
         /// How many must sign.
         #[command(flatten)]
         require: Require,
@@ -102,6 +108,9 @@ pub enum TrustCommand {
         /// A key to let go from all its roles, without revoking it; may be repeated.
         #[arg(long, value_name = "NAME")]
         remove: Vec<String>,
+        /// Where and until when sets are released without a person (`--add automatic=NAME.pub`).
+        #[command(flatten)]
+        limits: AutomaticLimits,
         /// How many must sign.
         #[command(flatten)]
         require: Require,
@@ -126,6 +135,36 @@ pub enum TrustCommand {
     },
 }
 
+/// Where and until when sets are released without a person.
+#[derive(Debug, Args)]
+pub struct AutomaticLimits {
+    /// A line on which sets are released without a person; may be repeated.
+    #[arg(id = "automatic_line", long = "automatic-line", value_name = "LINE", requires_all = ["automatic_from", "automatic_until"])]
+    lines: Vec<String>,
+    /// Not before, such as 2026-12-01T00:00:00Z.
+    #[arg(
+        id = "automatic_from",
+        long = "automatic-from",
+        value_name = "RFC3339",
+        requires = "automatic_line"
+    )]
+    from: Option<Timestamp>,
+    /// Not after; at most 366 days later.
+    #[arg(
+        id = "automatic_until",
+        long = "automatic-until",
+        value_name = "RFC3339",
+        requires = "automatic_line"
+    )]
+    until: Option<Timestamp>,
+}
+
+impl AutomaticLimits {
+    fn said(&self) -> Option<(Vec<String>, Timestamp, Timestamp)> {
+        Some((self.lines.clone(), self.from?, self.until?))
+    }
+}
+
 /// How many must sign.
 #[derive(Debug, Args)]
 pub struct Require {
@@ -145,7 +184,10 @@ pub struct Out {
 fn role(text: &str) -> anyhow::Result<(KeyRole, &str)> {
     let (role, rest) = text.split_once('=').context("write ROLE=..., such as trust=2")?;
     let known = KeyRole::ALL.into_iter().find(|known| known.to_string() == role);
-    Ok((known.with_context(|| format!("the roles are build, release and trust, not {role:?}"))?, rest))
+    Ok((
+        known.with_context(|| format!("the roles are build, release, trust and automatic, not {role:?}"))?,
+        rest,
+    ))
 }
 
 fn require(text: &str) -> anyhow::Result<(KeyRole, usize)> {
@@ -162,11 +204,13 @@ fn add(text: &str) -> anyhow::Result<(KeyRole, PathBuf)> {
 /// Carries the subcommand out.
 pub fn run(command: &TrustCommand) -> anyhow::Result<()> {
     match command {
-        TrustCommand::New { build, release, trust: own, require, out } => {
+        TrustCommand::New { build, release, trust: own, automatic, limits, require, out } => {
             let of = |role, files: &[PathBuf]| files.iter().map(move |file| (role, file.clone())).collect();
             let mut change = Change { add: of(KeyRole::Build, build), ..Change::default() };
             change.add.extend::<Vec<_>>(of(KeyRole::Release, release));
             change.add.extend::<Vec<_>>(of(KeyRole::Trust, own));
+            change.add.extend::<Vec<_>>(of(KeyRole::Automatic, automatic));
+            change.automatic = limits.said();
             change.require.clone_from(&require.require);
             let document = trust::first(&change)?;
             trust::write(&document, &out.out)?;
@@ -201,13 +245,15 @@ pub fn run(command: &TrustCommand) -> anyhow::Result<()> {
             }
             written(&old, &trust::next(&old, &change)?, &out.out)
         }
-        TrustCommand::Change { old, add, remove, require, out } => {
-            if add.is_empty() && remove.is_empty() && require.require.is_empty() {
-                bail!("say what is to change: --add, --remove or --require");
+        TrustCommand::Change { old, add, remove, limits, require, out } => {
+            let automatic = limits.said();
+            let nothing = add.is_empty() && remove.is_empty() && automatic.is_none();
+            if nothing && require.require.is_empty() {
+                bail!("say what is to change: --add, --remove, --automatic-line or --require");
             }
             let old = trust::read(old)?;
             let (add, remove, require) = (add.clone(), remove.clone(), require.require.clone());
-            let change = Change { add, remove, require, ..Change::default() };
+            let change = Change { add, remove, require, automatic, ..Change::default() };
             written(&old, &trust::next(&old, &change)?, &out.out)
         }
         TrustCommand::Pack { document, meant, valid_days, out } => {
@@ -252,9 +298,12 @@ fn signers(document: &TrustDocument) -> String {
 pub(super) fn show(document: &TrustDocument) -> anyhow::Result<()> {
     println!("Trust document, version {}, SHA-256 {}", document.version, document.sha256());
     let keys = TrustedKeys::of_document(document.clone())?;
-    for role in KeyRole::ALL {
+    for role in document.roles() {
         let quorum = document.quorum(role);
         println!("  {role}: {} of {}", quorum.required, quorum.keys.join(", "));
+    }
+    if let Some(Automatic { lines, from, until, .. }) = &document.roles.automatic {
+        println!("  sets are released without a person on {} from {from} to {until}", lines.join(", "));
     }
     for (name, id) in keys.names() {
         println!("  key {id} is {name}");

@@ -7,8 +7,8 @@ use crate::run::write_whole;
 use anyhow::{Context, bail, ensure};
 use coilsight_models::bundle::manifest::{Content, FORMAT, Manifest};
 use coilsight_models::bundle::{
-    Builder, Id, KeyRole, Limits, MAX_TRUST_DOCUMENT, OLDEST_AGENT, Place, Quorum, RevokedKey, Roles, Sha256,
-    TRUST_FORMAT, TrustDocument, Unverified, read_key_files,
+    AUTOMATIC_FORMAT, Automatic, Builder, Id, KeyRole, Limits, MAX_TRUST_DOCUMENT, OLDEST_AGENT, Place,
+    Quorum, RevokedKey, Roles, Sha256, TRUST_FORMAT, TrustDocument, Unverified, read_key_files,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -31,6 +31,8 @@ pub struct Change {
     pub require: Vec<(KeyRole, usize)>,
     /// Where releases go on counting, after a theft.
     pub restart_release: Option<u64>,
+    /// Lines and days on which sets are released without a person.
+    pub automatic: Option<(Vec<String>, Timestamp, Timestamp)>,
 }
 
 /// The first document: `change` made to nothing. Each role needs one signature unless more are required.
@@ -40,7 +42,7 @@ pub fn first(change: &Change) -> anyhow::Result<TrustDocument> {
         format: TRUST_FORMAT,
         version: 0,
         keys: BTreeMap::new(),
-        roles: Roles { build: none(), release: none(), trust: none() },
+        roles: Roles { build: none(), release: none(), trust: none(), automatic: None },
         revoked: Vec::new(),
         restart_release: None,
     };
@@ -56,7 +58,9 @@ pub fn next(old: &TrustDocument, change: &Change) -> anyhow::Result<TrustDocumen
     for name in change.remove.iter().chain(&change.revoke) {
         let key = new.keys.remove(name).with_context(|| unknown(name, old))?;
         for role in KeyRole::ALL {
-            quorum(&mut new, role).keys.retain(|other| other != name);
+            if let Some(quorum) = quorum(&mut new, role) {
+                quorum.keys.retain(|other| other != name);
+            }
         }
         if change.revoke.contains(name) {
             new.revoked.push(RevokedKey { key, why: change.why.clone() });
@@ -66,6 +70,12 @@ pub fn next(old: &TrustDocument, change: &Change) -> anyhow::Result<TrustDocumen
         change.revoke.is_empty() || !change.why.trim().is_empty(),
         "say with --why since when and why the key is revoked: lines show it to whoever meets it again"
     );
+    if let Some((lines, from, until)) = &change.automatic {
+        let none = || Quorum { keys: Vec::new(), required: 1 };
+        let signers = new.roles.automatic.take().map_or_else(none, |role| role.signers);
+        let (lines, from, until) = (lines.clone(), *from, *until);
+        new.roles.automatic = Some(Automatic { signers, lines, from, until });
+    }
     for (role, file) in &change.add {
         let (name, key) = public_key(file)?;
         let there = new.keys.entry(name.clone()).or_insert_with(|| key.clone());
@@ -74,20 +84,30 @@ pub fn next(old: &TrustDocument, change: &Change) -> anyhow::Result<TrustDocumen
             "give {} another name: the document knows another key as {name:?}",
             file.display()
         );
-        let keys = &mut quorum(&mut new, *role).keys;
+        let keys = &mut quorum(&mut new, *role).with_context(unlimited)?.keys;
         if !keys.contains(&name) {
             keys.push(name);
         }
     }
     for (role, required) in &change.require {
-        quorum(&mut new, *role).required = *required;
+        quorum(&mut new, *role).with_context(unlimited)?.required = *required;
     }
+    // Whoever takes its last key takes the role.
+    if new
+        .roles
+        .automatic
+        .as_ref()
+        .is_some_and(|role| role.signers.keys.is_empty() && change.automatic.is_none())
+    {
+        new.roles.automatic = None;
+    }
+    new.format = if new.roles.automatic.is_some() { AUTOMATIC_FORMAT } else { TRUST_FORMAT };
     // A key that lost its last role is let go.
     let idle: Vec<_> = new.keys.keys().filter(|name| new.roles_of(name).next().is_none()).cloned().collect();
     for name in idle {
         new.keys.remove(&name);
     }
-    for role in KeyRole::ALL {
+    for role in new.roles() {
         let Quorum { keys, required } = new.quorum(role);
         ensure!(
             (1..=keys.len()).contains(required),
@@ -129,12 +149,19 @@ fn unknown(name: &str, document: &TrustDocument) -> String {
     format!("name one of the document's keys, {}: it has none called {name:?}", names.join(", "))
 }
 
-fn quorum(document: &mut TrustDocument, role: KeyRole) -> &mut Quorum {
+/// A role's quorum; `None` if the document does not have the role.
+fn quorum(document: &mut TrustDocument, role: KeyRole) -> Option<&mut Quorum> {
+    let roles = &mut document.roles;
     match role {
-        KeyRole::Build => &mut document.roles.build,
-        KeyRole::Release => &mut document.roles.release,
-        KeyRole::Trust => &mut document.roles.trust,
+        KeyRole::Build => Some(&mut roles.build),
+        KeyRole::Release => Some(&mut roles.release),
+        KeyRole::Trust => Some(&mut roles.trust),
+        KeyRole::Automatic => roles.automatic.as_mut().map(|role| &mut role.signers),
     }
+}
+
+fn unlimited() -> &'static str {
+    "say where and until when sets are released without a person: --automatic-line, --automatic-from, --automatic-until"
 }
 
 /// A public key file's name and the line of it that is the key.

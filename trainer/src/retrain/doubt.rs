@@ -51,18 +51,20 @@ pub struct Doubted {
     pub p: f64,
 }
 
-/// Who is doubted; each once, for what is least likely.
+/// Who is doubted, the least likely first: one after the other, for beside one who errs the others look odd.
 pub fn doubted(said: &[Said]) -> Vec<Doubted> {
     let operators: BTreeSet<&str> = said.iter().map(|one| one.by).collect();
-    if operators.len() < 2 {
-        return Vec::new();
+    let needed = LEVEL / (2 * operators.len()).max(1) as f64;
+    let (mut left, mut doubted) = (said.to_vec(), Vec::<Doubted>::new());
+    loop {
+        let questions = operators.iter().flat_map(|operator| [(operator, true), (operator, false)]);
+        let against = questions.filter_map(|(operator, nok)| against(&left, operator, nok));
+        let Some(worst) = against.filter(|one| one.p < needed).min_by(|a, b| a.p.total_cmp(&b.p)) else {
+            return doubted;
+        };
+        left.retain(|one| one.by != worst.operator);
+        doubted.push(worst);
     }
-    let needed = LEVEL / (2 * operators.len()) as f64;
-    let of = |operator: &&str| {
-        let both = [true, false].into_iter().filter_map(|nok| against(said, operator, nok));
-        both.filter(|one| one.p < needed).min_by(|a, b| a.p.total_cmp(&b.p))
-    };
-    operators.iter().filter_map(of).collect()
 }
 
 /// What an operator says of coils that look otherwise, if it is far more than the others.

@@ -14,7 +14,7 @@ use crate::plant::labelled::Known;
 use crate::run::{RunConfig, RunFolder};
 use crate::run::{ScoreTable, read_table};
 use anyhow::{Context, ensure};
-use coilsight_models::verdict::Verdict;
+use coilsight_models::verdict::{Policy, Verdict};
 use doubt::{Doubted, Said};
 use rule::{Held, Judgement, Outcome, Rule};
 use serde::Serialize;
@@ -111,7 +111,7 @@ pub struct Report {
     pub bundle: Option<Bundle>,
 }
 
-/// A candidate as the line's next release, which an engineer has yet to sign.
+/// A candidate as the line's next release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Bundle {
     /// Where it lies.
@@ -120,16 +120,19 @@ pub struct Bundle {
     pub release: u64,
     /// What it is called by.
     pub fingerprint: String,
+    /// Whether it was released without a person; else an engineer has yet to sign.
+    pub released: bool,
 }
 
 /// Trains a candidate into `out` and judges it. Where somebody's words are doubted, it is trained again without them; the first one
-/// stays in `with-all-words`.
+/// stays in `with-all-words`. With a `policy` it is judged by that one's thresholds instead of its own.
 pub fn candidate(
     mut parts: Parts,
     older: Option<CoilSet>,
     config: &RunConfig,
     rule: &Rule,
     attempt: u32,
+    policy: Option<&Policy>,
     out: &Path,
 ) -> anyhow::Result<Report> {
     let older = older.map_or_else(Vec::new, |set| set.coils);
@@ -149,9 +152,10 @@ pub fn candidate(
     let Parts { learn, judge, disputed, without_order } = parts;
     let (told, mut held): (Vec<Told>, Vec<Held>) = judge.into_iter().unzip();
     let judge = CoilSet { name: "judge".into(), coils: told.into_iter().map(|told| told.coil).collect() };
-    let (p_nok, policy) = by_run(&out.join("run"), &judge)?;
+    let (p_nok, own) = by_run(&out.join("run"), &judge)?;
+    let policy = policy.unwrap_or(&own);
     for ((coil, p_nok), held) in judge.coils.iter().zip(p_nok).zip(&mut held) {
-        held.after = as_the_line_would(coil, p_nok, None, &policy).called_nok;
+        held.after = as_the_line_would(coil, p_nok, None, policy).called_nok;
     }
     let mut judgement = rule.judge(&held, attempt);
     if left_out as f64 > doubt::MOST * words as f64 {

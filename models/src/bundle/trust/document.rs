@@ -6,14 +6,19 @@
 
 use super::{KeyFault, KeyRole, MAX_KEYS, TrustedKeys, public_key};
 use crate::bundle::Sha256;
+use crate::bundle::automatic::Automatic;
 use crate::bundle::check::{MAX_RELEASE, MAX_TEXT};
 use crate::bundle::signature::KeyId;
 use crate::bundle::unique::once;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The format of the document that this program writes and reads.
+/// The format of a document by which people alone release.
 pub const TRUST_FORMAT: u32 = 1;
+/// The format of a document with [`Roles::automatic`]: who does not know it asks to be updated.
+pub const AUTOMATIC_FORMAT: u32 = 2;
+/// The role of nobody.
+static NOBODY: Quorum = Quorum { keys: Vec::new(), required: 1 };
 /// No document is longer, bytes.
 pub const MAX_TRUST_DOCUMENT: u64 = 128 << 10;
 /// Most revoked keys.
@@ -23,7 +28,7 @@ const MAX_REVOKED: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustDocument {
-    /// [`TRUST_FORMAT`].
+    /// [`TRUST_FORMAT`], or [`AUTOMATIC_FORMAT`] where the role is there.
     pub format: u32,
     /// Counts up with every document of a plant; at least 1.
     pub version: u64,
@@ -49,6 +54,9 @@ pub struct Roles {
     pub release: Quorum,
     /// Who may change this document.
     pub trust: Quorum,
+    /// Who releases sets without a person; nobody, unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automatic: Option<Automatic>,
 }
 
 /// So many of these.
@@ -75,7 +83,9 @@ pub struct RevokedKey {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrustFault {
     /// Another format.
-    #[error("its format is {0}, this program reads {TRUST_FORMAT}")]
+    #[error(
+        "its format is {0}, this program reads {TRUST_FORMAT}, and {AUTOMATIC_FORMAT} where sets are released without a person"
+    )]
     Format(u32),
     /// Version 0, or one that not every JSON reader can hold.
     #[error("its version is {0}, it counts from 1 to 9007199254740991")]
@@ -91,6 +101,16 @@ pub enum TrustFault {
     /// One key that both builds and releases would make two signatures of one person.
     #[error("its key {0:?} may both build and release: give the two roles different keys")]
     BothRoles(String),
+    /// Lines or days of the role that releases without a person.
+    #[error(
+        "its role automatic names no line, more than 64, one twice or one that is no name, or does not last from one day to a          later one at most 366 days on"
+    )]
+    Automatic,
+    /// A key that releases without a person and has another role: one theft would be two.
+    #[error(
+        "its key {0:?} may release without a person and has another role: give that role a key of its own"
+    )]
+    NotAlone(String),
     /// A key of no role.
     #[error("its key {0:?} has no role: take it out")]
     NoRole(String),
@@ -127,7 +147,8 @@ impl TrustDocument {
 
     /// Whether it makes sense, on its own.
     pub fn check(&self) -> Result<(), TrustFault> {
-        if self.format != TRUST_FORMAT {
+        let automatic = self.roles.automatic.as_ref();
+        if self.format != automatic.map_or(TRUST_FORMAT, |_| AUTOMATIC_FORMAT) {
             return Err(TrustFault::Format(self.format));
         }
         if !(1..=MAX_RELEASE).contains(&self.version) {
@@ -137,7 +158,10 @@ impl TrustDocument {
             return Err(TrustFault::Restart(release));
         }
         TrustedKeys::new(self.keys.iter().map(|(n, k)| (n.clone(), k))).map_err(TrustFault::Keys)?;
-        for role in KeyRole::ALL {
+        if automatic.is_some_and(|role| !role.is_sound()) {
+            return Err(TrustFault::Automatic);
+        }
+        for role in self.roles() {
             let Quorum { keys, required } = self.quorum(role);
             let twice = (1..keys.len()).any(|at| keys[..at].contains(&keys[at]));
             let known = keys.iter().all(|name| self.keys.contains_key(name));
@@ -149,6 +173,9 @@ impl TrustDocument {
             let has = |role| self.quorum(role).keys.contains(name);
             if has(KeyRole::Build) && has(KeyRole::Release) {
                 return Err(TrustFault::BothRoles(name.clone()));
+            }
+            if has(KeyRole::Automatic) && self.roles_of(name).count() > 1 {
+                return Err(TrustFault::NotAlone(name.clone()));
             }
             if !KeyRole::ALL.into_iter().any(has) {
                 return Err(TrustFault::NoRole(name.clone()));
@@ -172,13 +199,19 @@ impl TrustDocument {
         believed.map_or(Ok(()), |(name, _)| Err(TrustFault::Revoked(name.clone())))
     }
 
-    /// The quorum of a role.
+    /// The quorum of a role; one that is never met where the document does not have the role.
     pub fn quorum(&self, role: KeyRole) -> &Quorum {
         match role {
             KeyRole::Build => &self.roles.build,
             KeyRole::Release => &self.roles.release,
             KeyRole::Trust => &self.roles.trust,
+            KeyRole::Automatic => self.roles.automatic.as_ref().map_or(&NOBODY, |role| &role.signers),
         }
+    }
+
+    /// The roles that it has.
+    pub fn roles(&self) -> impl Iterator<Item = KeyRole> {
+        KeyRole::ALL.into_iter().filter(|role| *role != KeyRole::Automatic || self.roles.automatic.is_some())
     }
 
     /// The roles of a key.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::bundle::testing::{Key, layout, policy_change, signed, trust, trust_layout};
-use crate::bundle::{Attack, Builder, Layout, Limits, Sha256, Verified};
+use crate::bundle::{Attack, Automatic, Builder, Layout, Limits, Sha256, Verified};
 
 /// A trainer's key, two engineers', and two that may change the document.
 struct Plant {
@@ -212,4 +212,59 @@ fn sets_that_make_no_sense_are_refused() {
     let keys = TrustedKeys::new([("a", A)]).unwrap();
     assert!(matches!(keys.clone().require(0), Err(KeyFault::Required { .. })));
     assert!(matches!(keys.require(2), Err(KeyFault::Required { .. })));
+}
+
+/// The document with a key that may release sets for line gl2 without a person.
+fn with_robot(plant: &Plant, robot: &Key) -> TrustDocument {
+    let mut document = plant.document(1);
+    document.format = AUTOMATIC_FORMAT;
+    document.keys.insert("robot".into(), robot.public().lines().last().unwrap().into());
+    document.roles.automatic = Some(Automatic {
+        signers: Quorum { keys: vec!["robot".into()], required: 1 },
+        lines: vec!["gl2".into()],
+        from: "2026-11-01T00:00:00Z".parse().unwrap(),
+        until: "2027-02-01T00:00:00Z".parse().unwrap(),
+    });
+    document
+}
+
+#[test]
+fn who_releases_without_a_person_releases_sets_alone_and_under_limits() {
+    let (plant, robot) = (Plant::new(), Key::new());
+    let document = with_robot(&plant, &robot);
+    let set = layout();
+    let by_itself = read(&set, &[&plant.trainer, &robot], &document).unwrap();
+    assert_eq!(by_itself.automatic(), document.roles.automatic.as_ref());
+    // A person's signature lifts the limits.
+    let both = read(&set, &[&plant.trainer, &robot, &plant.anna], &document).unwrap();
+    assert_eq!(both.automatic(), None);
+    // Off, unless it is said; never without the trainer; nothing else than sets.
+    assert_eq!(stopped(&set, &[&plant.trainer, &robot], &plant.document(1)), Attack::KeyCompromise);
+    assert_eq!(stopped(&set, &[&robot], &document), Attack::KeyCompromise);
+    let change = Builder::new(policy_change(Sha256::of(b"set"))).lay_out(&Limits::default()).unwrap();
+    assert_eq!(stopped(&change, &[&plant.trainer, &robot], &document), Attack::KeyCompromise);
+    let mut next = document.clone();
+    next.version = 2;
+    assert_eq!(
+        stopped(&trust_layout(next), &[&robot, &plant.root], &plant.document(1)),
+        Attack::KeyCompromise
+    );
+}
+
+#[test]
+fn documents_without_the_role_are_as_they_were() {
+    let plant = Plant::new();
+    let text = serde_json::to_string(&plant.document(1)).unwrap();
+    assert!(!text.contains("automatic"), "{text}");
+    let fault = |change: &dyn Fn(&mut TrustDocument)| {
+        let mut document = with_robot(&plant, &Key::new());
+        change(&mut document);
+        document.check().unwrap_err()
+    };
+    assert_eq!(fault(&|d| d.format = TRUST_FORMAT), TrustFault::Format(TRUST_FORMAT));
+    assert_eq!(fault(&|d| d.roles.automatic.as_mut().unwrap().lines.clear()), TrustFault::Automatic);
+    let quorum = fault(&|d| d.roles.automatic.as_mut().unwrap().signers.keys.clear());
+    assert_eq!(quorum, TrustFault::Quorum(KeyRole::Automatic));
+    let shared = fault(&|d| d.roles.release.keys.push("robot".into()));
+    assert_eq!(shared, TrustFault::NotAlone("robot".into()));
 }
