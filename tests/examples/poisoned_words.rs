@@ -29,7 +29,7 @@ use coilsight_trainer::cmd::evaluate::{as_the_line_would, by_run};
 use coilsight_trainer::data::coils::{CoilSet, LabelledCoil};
 use coilsight_trainer::plant::labelled::Known;
 use coilsight_trainer::retrain::rule::{Outcome, Rule};
-use coilsight_trainer::retrain::{Parts, candidate};
+use coilsight_trainer::retrain::{Heed, Parts, candidate};
 use coilsight_trainer::run::{RunConfig, RunFolder, train};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -49,8 +49,8 @@ enum Poison {
     Tenth,
     /// Cy says NOK to everything.
     Always,
-    /// The same, and nobody is doubted.
-    Undoubted,
+    /// The same, and a person has said that his words are left out.
+    Without,
 }
 
 struct Bench {
@@ -67,7 +67,7 @@ fn main() -> anyhow::Result<()> {
     println!("coils     words      score by words  candidate           doubted  cost now  cost then");
     for seed in first..first + seeds {
         for new_defect in [false, true] {
-            for poison in [Poison::Honest, Poison::Tenth, Poison::Always, Poison::Undoubted] {
+            for poison in [Poison::Honest, Poison::Tenth, Poison::Always, Poison::Without] {
                 bench.month(seed, new_defect, poison)?;
             }
         }
@@ -109,7 +109,7 @@ impl Bench {
                 continue;
             }
             let said = match poison {
-                Poison::Always | Poison::Undoubted if by == "cy" => true,
+                Poison::Always | Poison::Without if by == "cy" => true,
                 Poison::Tenth => coil.nok ^ tenth,
                 _ => coil.nok ^ second,
             };
@@ -117,7 +117,7 @@ impl Bench {
             known.push(Known {
                 coil: LabelledCoil { id: CoilId::new(&decision_id)?, nok: said, ..coil },
                 decision_id,
-                by: if poison == Poison::Undoubted { "all" } else { by }.to_owned(),
+                by: by.to_owned(),
                 disputed: false,
                 drawn: (verdict == Verdict::Ok).then_some(DRAWN),
                 verdict,
@@ -134,8 +134,10 @@ impl Bench {
         let score = right as f64 / known.len() as f64;
         let out = self.folder.join(format!("{poison:?}-{seed}-{new_defect}"));
         let parts = Parts::of(known, "first");
-        let report =
-            candidate(parts, Some(self.older.clone()), &self.config, &Rule::default(), 1, None, &out)?;
+        let without = if poison == Poison::Without { vec!["cy".to_owned()] } else { Vec::new() };
+        let heed = Heed { without, ..Heed::default() };
+        let rule = (&Rule::default(), 1);
+        let report = candidate(parts, Some(self.older.clone()), &self.config, rule, &heed, None, &out)?;
         let fresh = self.coils("fresh", 5000 + seed, new_defect)?;
         let [now, then] = [self.folder.join("first"), out.join("run")].map(|run| cost(&run, &fresh));
         let outcome = match report.judgement.outcome {

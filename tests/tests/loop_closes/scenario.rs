@@ -138,8 +138,8 @@ fn a_set_released_without_a_person_decides_where_people_have_allowed_it() {
         };
         let active = |works: &Works| works.serve.ask("/api/v1/lines")["lines"][0]["slots"]["active"].clone();
         works.shift(&period("changed", FEW.changed, 22, true), inspector(2)).await;
-        let (robot, broker) = (desk.folder.join("keys/robot.key"), works.broker());
-        let automatic = ["--automatic", text(&robot), "--policy-of", text(&desk.bundle), "--broker", &broker];
+        let (robot, broker) = (desk.folder.join("keys/robot.key"), format!("--broker {}", works.broker()));
+        let automatic = ["--automatic", text(&robot), "--policy-of", text(&desk.bundle), "--push", &broker];
         let calendar = ["--every", "0"];
         let more: Vec<&str> = automatic.into_iter().chain(calendar).collect();
         let report = works.retrain(&desk.folder, &desk.data, &folder.path().join("next"), &more);

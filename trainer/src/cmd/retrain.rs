@@ -7,7 +7,7 @@ use crate::plant::Record;
 use crate::release::push::Broker;
 use crate::release::{self, BuildOptions, By, ReleaseSet, SecretKey, add_signature};
 use crate::retrain::rule::{Outcome, Rule};
-use crate::retrain::{self, Bundle, Parts};
+use crate::retrain::{self, Bundle, Heed, Parts};
 use crate::run::RunConfig;
 use anyhow::{Context, ensure};
 use coilsight_models::bundle::manifest::Content;
@@ -63,21 +63,39 @@ pub struct RetrainArgs {
     #[arg(long, default_value_t = 365)]
     valid_days: u32,
     /// The key that releases without a person: what is promoted is judged and built under the policy that judges now, and signed by it,
-    /// too, unless somebody's words had to be left out.
+    /// too.
     #[arg(long, value_name = "NAME.key", requires_all = ["key", "policy_of"])]
     automatic: Option<PathBuf>,
     /// The bundle that judges at the line: the newest of its set and the policies after it.
     #[arg(long, value_name = "FILE.coilbundle", requires = "automatic")]
     policy_of: Option<PathBuf>,
-    /// With `--automatic`: the broker by which it goes to the line.
-    #[command(flatten)]
-    broker: Option<Broker>,
+    /// Send what is released without a person to the line: the options of `bundle push` for the broker in one text, such as
+    /// '--broker HOST --user trainer --password-file FILE'.
+    #[arg(long, value_name = "OPTIONS", requires = "automatic", allow_hyphen_values = true, value_parser = way)]
+    push: Option<Broker>,
+    /// Leave out the words of this operator; may be repeated.
+    #[arg(long, value_name = "OPERATOR")]
+    without: Vec<String>,
+    /// Believe this operator, though his words contradict everybody else's; may be repeated.
+    #[arg(long, value_name = "OPERATOR")]
+    believe: Vec<String>,
     /// Other rules, in JSON: `miss_cost`, `false_alarm_cost`, margin, level, alpha, `least_drawn`, `least_nok`.
     #[arg(long, value_name = "JSON")]
     rule: Option<String>,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// A broker by the options of `bundle push`; none of them holds a space.
+fn way(options: &str) -> Result<Broker, clap::Error> {
+    #[derive(clap::Parser)]
+    struct Way {
+        #[command(flatten)]
+        broker: Broker,
+    }
+    let words = std::iter::once("--push").chain(options.split_whitespace());
+    <Way as clap::Parser>::try_parse_from(words).map(|way| way.broker)
 }
 
 /// Carries the subcommand out.
@@ -93,10 +111,6 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
     // A wrong password is told before anybody waits for a training.
     let key = args.key.as_ref().map(|key| SecretKey::open(key, password)).transpose()?;
     let automatic = args.automatic.as_ref().map(|key| SecretKey::open(key, password)).transpose()?;
-    ensure!(
-        args.broker.is_none() || automatic.is_some(),
-        "--broker sends what is released without a person: give --automatic, or push what an engineer has signed"
-    );
     let begun = Timestamp::now();
     let (record, asked) = runtime.block_on(begin(args, begun))?;
     let Asked { reason, set, attempt, release } = match asked {
@@ -117,16 +131,14 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
         anyhow::Ok(Parts::of(record.labelled(&args.line).await?, &set))
     };
     let parts = runtime.block_on(parts)?;
-    let done = retrain::candidate(parts, older, &config, &rule, attempt, policy.as_ref(), &out).and_then(
-        |mut report| {
+    let heed = Heed { without: args.without.clone(), believe: args.believe.clone() };
+    let done = retrain::candidate(parts, older, &config, (&rule, attempt), &heed, policy.as_ref(), &out)
+        .and_then(|mut report| {
             if let (Outcome::Promoted, Some(key)) = (&report.judgement.outcome, &key) {
-                // Where people disagree, one looks.
-                let automatic = automatic.as_ref().filter(|_| report.left_out == 0);
-                report.bundle = Some(build(args, (key, automatic), release, policy, &out)?);
+                report.bundle = Some(build(args, (key, automatic.as_ref()), release, policy, &out)?);
             }
             Ok(report)
-        },
-    );
+        });
     let bundle = done.as_ref().ok().and_then(|report| report.bundle.as_ref());
     let (outcome, why, report) = match &done {
         Ok(report) => {
@@ -134,8 +146,7 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
                 Outcome::Promoted => ("promoted", promoted(bundle)),
                 Outcome::Waits { why } => ("waits", why.clone()),
             };
-            let left_out = report.doubted.iter().map(|one| format!("; left out: {one}"));
-            (outcome, left_out.fold(why, |why, one| why + &one), serde_json::to_value(report)?)
+            (outcome, why, serde_json::to_value(report)?)
         }
         Err(error) => ("failed", format!("{error:#}"), serde_json::Value::Null),
     };
@@ -144,7 +155,7 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
         record.retraining_ends((&id, &args.line), Timestamp::now(), (outcome, &why), candidate, &report);
     runtime.block_on(ends)?;
     let report = done?;
-    if let (Some(bundle), Some(broker)) = (report.bundle.as_ref().filter(|one| one.released), &args.broker) {
+    if let (Some(bundle), Some(broker)) = (report.bundle.as_ref().filter(|one| one.released), &args.push) {
         push(&PushArgs::quietly(bundle.file.clone(), args.line.clone(), broker.clone())).with_context(
             || format!("{} is released, and did not come to the line", bundle.file.display()),
         )?;
@@ -164,7 +175,7 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
         (Outcome::Promoted, None) => {
             println!("next: coilsight-trainer bundle build {}", out.join("run").display());
         }
-        (Outcome::Promoted, Some(bundle)) if bundle.released && args.broker.is_some() => {
+        (Outcome::Promoted, Some(bundle)) if bundle.released && args.push.is_some() => {
             println!("{} is released without a person and lies at the line", bundle.file.display());
         }
         (Outcome::Promoted, Some(bundle)) if bundle.released => {

@@ -19,7 +19,7 @@ use doubt::{Doubted, Said};
 use rule::{Held, Judgement, Outcome, Rule};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What people have judged, divided.
@@ -63,16 +63,11 @@ impl Parts {
     }
 
     /// Leaves out what some people said; how many words that were.
-    fn without(&mut self, doubted: &[Doubted]) -> usize {
-        let out: BTreeSet<&str> = doubted.iter().map(|one| one.operator.as_str()).collect();
-        let words = self.words();
-        self.learn.retain(|told| !out.contains(told.by.as_str()));
-        self.judge.retain(|(told, _)| !out.contains(told.by.as_str()));
-        words - self.words()
-    }
-
-    fn words(&self) -> usize {
-        self.learn.len() + self.judge.len()
+    fn without(&mut self, operators: &[String]) -> usize {
+        let words = self.learn.len() + self.judge.len();
+        self.learn.retain(|told| !operators.contains(&told.by));
+        self.judge.retain(|(told, _)| !operators.contains(&told.by));
+        words - self.learn.len() - self.judge.len()
     }
 }
 
@@ -101,10 +96,10 @@ pub struct Report {
     pub disputed: usize,
     /// Left out, for what was ordered is not known.
     pub without_order: usize,
-    /// Operators whose words are left out, for they contradict everybody else's ([`doubt`]).
-    pub doubted: Vec<Doubted>,
-    /// Their words.
+    /// Words left out, for a person said so ([`Heed::without`]).
     pub left_out: usize,
+    /// Operators whose words contradict everybody else's ([`doubt`]): a person decides.
+    pub doubted: Vec<Doubted>,
     /// The judgement.
     pub judgement: Judgement,
     /// The bundle, if it was promoted and built.
@@ -124,31 +119,31 @@ pub struct Bundle {
     pub released: bool,
 }
 
-/// Trains a candidate into `out` and judges it. Where somebody's words are doubted, it is trained again without them; the first one
-/// stays in `with-all-words`. With a `policy` it is judged by that one's thresholds instead of its own.
+/// Whom to heed, by a person's word.
+#[derive(Clone, Debug, Default)]
+pub struct Heed {
+    /// Operators whose words are left out.
+    pub without: Vec<String>,
+    /// Operators who are believed, whatever the others say.
+    pub believe: Vec<String>,
+}
+
+/// Trains a candidate into `out` and judges it. Where somebody's words are doubted, it waits for a person. With a `policy` it is judged by that
+/// one's thresholds instead of its own.
 pub fn candidate(
     mut parts: Parts,
     older: Option<CoilSet>,
     config: &RunConfig,
-    rule: &Rule,
-    attempt: u32,
+    (rule, attempt): (&Rule, u32),
+    heed: &Heed,
     policy: Option<&Policy>,
     out: &Path,
 ) -> anyhow::Result<Report> {
     let older = older.map_or_else(Vec::new, |set| set.coils);
-    let words = parts.words();
+    let left_out = parts.without(&heed.without);
     train(&parts.learn, &older, config, out)?;
-    let doubted = doubted(&parts.learn, &out.join("run"))?;
-    let left_out = parts.without(&doubted);
-    if left_out > 0 {
-        let kept = out.join("with-all-words");
-        std::fs::create_dir(&kept).with_context(|| format!("{} cannot be made", kept.display()))?;
-        for part in ["run", "data"] {
-            std::fs::rename(out.join(part), kept.join(part))
-                .with_context(|| format!("{part} cannot be moved to {}", kept.display()))?;
-        }
-        train(&parts.learn, &older, config, out)?;
-    }
+    let mut doubted = doubted(&parts.learn, &out.join("run"))?;
+    doubted.retain(|one| !heed.believe.contains(&one.operator));
     let Parts { learn, judge, disputed, without_order } = parts;
     let (told, mut held): (Vec<Told>, Vec<Held>) = judge.into_iter().unzip();
     let judge = CoilSet { name: "judge".into(), coils: told.into_iter().map(|told| told.coil).collect() };
@@ -158,17 +153,15 @@ pub fn candidate(
         held.after = as_the_line_would(coil, p_nok, None, policy).called_nok;
     }
     let mut judgement = rule.judge(&held, attempt);
-    if left_out as f64 > doubt::MOST * words as f64 {
-        let who: Vec<&str> = doubted.iter().map(|one| one.operator.as_str()).collect();
+    if let Some(first) = doubted.first() {
         let why = format!(
-            "{left_out} of {words} words would be left out, those of {}: who of all is right, people must find out (re-judge \
-             blind on the page)",
-            who.join(", ")
+            "{first}: find out who is right (re-judge blind on the page), then say --without or --believe {}",
+            first.operator
         );
         judgement.outcome = Outcome::Waits { why };
     }
     let (learned, older) = (learn.len(), older.len());
-    Ok(Report { learned, older, disputed, without_order, doubted, left_out, judgement, bundle: None })
+    Ok(Report { learned, older, disputed, without_order, left_out, doubted, judgement, bundle: None })
 }
 
 /// Trains on the line's coils and older ones: `out/run`, and beside it what it learned from, `out/data`.
