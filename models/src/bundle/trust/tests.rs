@@ -245,10 +245,7 @@ fn who_releases_without_a_person_releases_sets_alone_and_under_limits() {
     assert_eq!(stopped(&change, &[&plant.trainer, &robot], &document), Attack::KeyCompromise);
     let mut next = document.clone();
     next.version = 2;
-    assert_eq!(
-        stopped(&trust_layout(next), &[&robot, &plant.root], &plant.document(1)),
-        Attack::KeyCompromise
-    );
+    assert_eq!(stopped(&trust_layout(next), &[&robot, &plant.trainer], &document), Attack::KeyCompromise);
 }
 
 #[test]
