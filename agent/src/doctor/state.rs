@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 const SLOW: Duration = Duration::from_millis(200);
 /// With less room than this on the disk, rows are refused soon, bytes.
 const NEARLY_FULL: u64 = 64 << 20;
+const CHECK: &str = "state folder";
 
 pub(super) fn look(settings: &Settings, report: &mut Report) {
-    let (check, folder) = ("state folder", settings.state.as_path());
+    let (check, folder) = (CHECK, settings.state.as_path());
     let shown = folder.display();
     let owner = match fs::metadata(folder) {
         Ok(metadata) => metadata.uid(),
@@ -43,23 +44,28 @@ pub(super) fn look(settings: &Settings, report: &mut Report) {
             format!("run this as the agent's user: sudo -u '#{owner}' coilsight-agent doctor"),
         );
     }
-    match write(folder) {
+    written(&shown.to_string(), write(folder), report);
+    room(settings, report);
+    agent(&folder.join("archive/lock"), report);
+}
+
+/// What a small write to the folder says of its disk.
+fn written(shown: &str, took: io::Result<Duration>, report: &mut Report) {
+    match took {
         Ok(took) if took < SLOW => {
-            report.ok(check, format!("{shown} can be written; a small write is on disk after {}", ms(took)));
+            report.ok(CHECK, format!("{shown} can be written; a small write is on disk after {}", ms(took)));
         }
         Ok(took) => report.warn(
-            check,
+            CHECK,
             format!("a small write to {shown} is on disk only after {}", ms(took)),
             "rows are acknowledged when they are on disk: see what else uses the disk, or give the agent a faster one",
         ),
         Err(error) => report.fault(
-            check,
+            CHECK,
             format!("{shown} cannot be written: {error}"),
             "make it the agent's user's (chown), and see that the disk is neither full nor mounted read-only",
         ),
     }
-    room(settings, report);
-    agent(&folder.join("archive/lock"), report);
 }
 
 /// How long a small write takes until it is on disk.
@@ -156,7 +162,8 @@ mod tests {
         let said = |settings: &Settings| {
             looked(settings).findings.iter().map(|f| f.found.clone() + "\n").collect::<String>()
         };
-        assert!(said(&settings).contains("can be written") && said(&settings).contains("no agent runs"));
+        // How fast this machine's disk is today, is no matter of a test.
+        assert!(said(&settings).contains("on disk") && said(&settings).contains("no agent runs"));
         lock.lock().unwrap();
         assert!(said(&settings).contains("an agent runs"), "{}", said(&settings));
         settings.archive.cap_mib = 1 << 40;
@@ -164,6 +171,19 @@ mod tests {
         let room = report.findings.iter().find(|finding| finding.check == "room").unwrap();
         assert_ne!(room.grade, Grade::Ok, "{room:?}");
         assert!(fs::read_dir(&settings.state).unwrap().count() == 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_slow_disk_is_warned_of() {
+        let told = |took| {
+            let mut report = Report { json: true, ..Report::default() };
+            written("/state", took, &mut report);
+            (report.findings[0].grade, report.findings[0].found.clone())
+        };
+        assert_eq!(told(Ok(SLOW / 2)).0, Grade::Ok);
+        let (grade, slow) = told(Ok(SLOW));
+        assert!(grade == Grade::Warning && slow.contains("only after"), "{slow}");
+        assert_eq!(told(Err(io::ErrorKind::PermissionDenied.into())).0, Grade::Fault);
     }
 
     #[test]
