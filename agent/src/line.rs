@@ -20,6 +20,7 @@ mod judges;
 mod normalise;
 mod pass;
 mod publish;
+mod recover;
 mod store;
 #[cfg(test)]
 pub(crate) mod tests;

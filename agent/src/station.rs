@@ -7,6 +7,7 @@
 mod clock;
 mod health;
 mod inlet;
+mod intake;
 mod notices;
 mod outbox;
 mod sessions;
@@ -18,7 +19,7 @@ pub use clock::LineClock;
 pub use sessions::{Sessions, SessionsFault};
 pub use tell::last_will;
 
-use crate::broker::{Delivery, Event, Publication, Role};
+use crate::broker::{Event, Publication, Role};
 use crate::line::{self, Line, Now};
 use crate::operators::Operators;
 use crate::update::Update;
@@ -31,12 +32,6 @@ use outbox::Outbox;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Deliveries taken before they are made durable together.
-const BATCH: usize = 32;
-/// Words wait for rows that came before them, but not longer than this.
-const WORDS_WAIT: Duration = Duration::from_secs(30);
-/// After a refusal for want of room, the next try.
-const STALL: Duration = Duration::from_secs(1);
 /// The status is published at least so often.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 
@@ -322,60 +317,6 @@ impl Station {
 
     fn line_now(&self) -> Now {
         Now { elapsed: self.clock.elapsed(), wall: self.wall }
-    }
-
-    /// Puts what was delivered through the line, makes it durable, and only then has it acknowledged.
-    fn take(&mut self, acts: &mut Vec<Act>) -> line::Result<()> {
-        if self.stopping {
-            return Ok(());
-        }
-        if self.stalled_until.is_some_and(|until| self.now >= until) {
-            self.stalled_until = None;
-        }
-        let mut taken = Vec::new();
-        while taken.len() < BATCH {
-            let rows_wait = self.stalled_until.is_none() && !self.rows.waiting.is_empty();
-            let old_word = self.words.waiting.front().is_some_and(|(at, _)| self.now >= *at + WORDS_WAIT);
-            let role = if rows_wait && !old_word { Role::Line } else { Role::Words };
-            let Some((came, delivery)) = self.inlet(role).pop_front() else { break };
-            match self.line.take(&delivery.topic, &delivery.payload, self.line_now()) {
-                Ok(_) => taken.push(delivery),
-                Err(error) if error.is_full() => {
-                    self.inlet(role).push_front(came, delivery);
-                    self.no_room(&error);
-                    if role == Role::Words {
-                        break;
-                    }
-                    self.stalled_until = Some(self.now + STALL);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        if taken.is_empty() {
-            return Ok(());
-        }
-        self.line.commit()?;
-        if self.stalled_until.is_none() {
-            self.health.room_again();
-        }
-        let answered = taken.into_iter().filter(|delivery| delivery.packet != 0);
-        acts.extend(answered.map(|Delivery { role, generation, packet, .. }| Act::Acknowledge {
-            role,
-            generation,
-            packet,
-        }));
-        Ok(())
-    }
-
-    fn no_room(&mut self, error: &line::Error) {
-        self.health.set(Trouble {
-            topic: Subject::Storage,
-            text: format!("rows are refused: {}", crate::say::chain(error)),
-            to_do: "make room on the disk, or raise archive.cap; decisions and feedback are still kept, and rows \
-                    are taken again as soon as there is room"
-                .into(),
-            why: Some(Why::of("no_room").with("why", crate::say::chain(error))),
-        });
     }
 
     /// What the broker has confirmed leaves the outbox.

@@ -9,6 +9,7 @@ pub mod model;
 pub mod notification;
 pub mod status;
 pub mod upload;
+pub mod wire;
 pub mod word;
 
 use serde::{Deserialize, Serialize};

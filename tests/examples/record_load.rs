@@ -75,8 +75,8 @@ fn main() {
     );
     let a_day = 86_400.0 * all as f64 / took;
     println!(
-        "at 150 coils a line and day: as much as {:.0} lines make, or a month of {lines} lines in {:.1} h",
+        "at 150 coils a line and day: as much as {:.0} lines make, or a month of {lines} lines in {:.1} min",
         a_day / 150.0,
-        150.0 * 30.0 * f64::from(lines) / (all as f64 / took) / 3600.0
+        150.0 * 30.0 * f64::from(lines) / (all as f64 / took) / 60.0
     );
 }

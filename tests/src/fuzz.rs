@@ -19,6 +19,7 @@ pub mod model;
 pub mod mutate;
 pub mod recording;
 pub mod upload;
+mod wire;
 
 /// A parser and its rules, as a fuzzer takes them.
 #[derive(Clone, Copy)]

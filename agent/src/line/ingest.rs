@@ -3,9 +3,8 @@
 //! Whatever changes a pass is journaled before it is applied, so that a refused write leaves no trace.
 
 use super::journal::Entry;
-use super::pass::{Given, OpenPass, PassKey};
+use super::pass::{OpenPass, PassKey};
 use super::{Line, Result};
-use crate::archive::OpenSegment;
 use coilsight_models::chunk::{MAX_ROWS, Row};
 use coilsight_models::coil::CoilId;
 use coilsight_models::message::assessment::Assessment;
@@ -332,7 +331,7 @@ impl Line {
 
     /// Closes a pass that lacks nothing. Where its decision finds no room it is closed later, as one is that waits
     /// for rows: what was heard of it is stored, and must not be heard again for that.
-    fn close_if_complete(&mut self, id: &CoilId) -> Result<()> {
+    pub(super) fn close_if_complete(&mut self, id: &CoilId) -> Result<()> {
         if !self.open.get(id).is_some_and(OpenPass::is_complete) {
             return Ok(());
         }
@@ -340,54 +339,6 @@ impl Line {
             Err(error) if error.is_full() => Ok(()),
             done => done,
         }
-    }
-
-    /// Takes up a pass that an earlier run left open, from its journal.
-    pub(super) fn recover(&mut self, segment: &OpenSegment) -> Result<()> {
-        let entries: Vec<Entry> = segment.records.iter().filter_map(|bytes| Entry::decode(bytes)).collect();
-        if entries.len() < segment.records.len() {
-            // Another version's, perhaps. What is missing sends the coil to a person: its start, its end or its rows.
-            let skipped = segment.records.len() - entries.len();
-            tracing::error!(segment = ?segment.id, skipped, "records of an open coil are passed over: not known here");
-        }
-        // The first record names the coil; where a disk has lost it, a start or a matrix does too.
-        let Some(id) = entries.iter().find_map(Entry::coil_id).cloned() else {
-            if !entries.is_empty() {
-                tracing::error!(segment = ?segment.id, "rows are given up: the record that names their coil is lost");
-            }
-            // Begun, and cut off before anything was acknowledged.
-            return Ok(self.archive.discard(segment.id)?);
-        };
-        // A coil has one open pass: an earlier one that a failing disk left behind is over.
-        self.close(&id)?;
-        self.step += 1;
-        let active = self.judges.active().binding();
-        let mut pass = OpenPass::new(id.clone(), Some(segment.id), active, self.now.elapsed, self.step);
-        for entry in entries {
-            match entry {
-                Entry::Opened(_) => {}
-                Entry::Bound(binding) => pass.bound = binding,
-                Entry::Start(start) => pass.start = Some(start),
-                Entry::Before(before) => pass.before = before,
-                Entry::Rows(rows) => rows.iter().for_each(|row| {
-                    pass.lay(row);
-                }),
-                Entry::End { length_m, at } => (pass.end, pass.ended_at) = (Some(length_m), at),
-                Entry::Unreadable(sum) => pass.unreadable = sum,
-                Entry::Whole(coil) => pass.take_whole(coil),
-            }
-        }
-        self.open.insert(id.clone(), pass);
-        self.close_if_complete(&id)
-    }
-}
-
-impl OpenPass {
-    fn take_whole(&mut self, coil: WholeCoil) {
-        self.end = coil.length_m;
-        self.start = Some(coil.start);
-        self.readings.add_many(Fate::SetAside(Reason::AbsurdValue), coil.absurd_cells);
-        self.given = Some(coil.matrix.map_or_else(Given::Unusable, Given::Matrix));
     }
 }
 

@@ -4,7 +4,7 @@ use super::before::Before;
 use crate::archive::SegmentId;
 use coilsight_models::chunk::{Position, Row, Strip};
 use coilsight_models::coil::{CoilId, CoilMatrix, MAX_READING, Order, OrderFault};
-use coilsight_models::message::inbound::Start;
+use coilsight_models::message::inbound::{Start, WholeCoil};
 use coilsight_models::tally::{Counts, Fate, Reason};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -223,6 +223,14 @@ impl OpenPass {
     /// Whether nothing more is awaited: its end is known, and its rows leave no hole up to there.
     pub fn is_complete(&self) -> bool {
         self.given.is_some() || self.end.is_some_and(|length_m| self.strip.missing_m(length_m) == 0.0)
+    }
+
+    /// The coil as the gateway has it, whole.
+    pub fn take_whole(&mut self, coil: WholeCoil) {
+        self.end = coil.length_m;
+        self.start = Some(coil.start);
+        self.readings.add_many(Fate::SetAside(Reason::AbsurdValue), coil.absurd_cells);
+        self.given = Some(coil.matrix.map_or_else(Given::Unusable, Given::Matrix));
     }
 }
 

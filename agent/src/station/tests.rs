@@ -6,6 +6,7 @@ mod trouble;
 use super::*;
 use crate::archive::sim::SimDisk;
 use crate::archive::{Archive, Limits};
+use crate::broker::Delivery;
 use crate::line::Config;
 use crate::line::tests::{ThinSpotJudge, end, rows, start};
 use coilsight_models::message::assessment::Assessment;

@@ -16,12 +16,13 @@ mod answer;
 mod piece;
 mod state;
 
+pub use super::wire::{WireFault, payload};
 pub use answer::{Answer, MAX_TEXT, Stage, plain};
 pub use piece::{PIECE_HEAD, PIECE_MAGIC, Piece};
 pub use state::{Slot, State};
 
+use super::wire::{Kind, check, read};
 use crate::bundle::{Id, Sha256};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Version of these messages' form.
@@ -60,87 +61,26 @@ impl Way {
 
     /// The last part of its topic.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Offer => "offer",
-            Self::Want => "want",
-            Self::Piece => "piece",
-            Self::Answer => "answer",
-            Self::State => "state",
-        }
+        Kind::from(self).name
     }
 
     /// The most bytes that a payload may have.
     pub fn max_bytes(self) -> usize {
-        match self {
-            Self::Offer | Self::Want => MAX_OFFER,
-            Self::Piece => PIECE_HEAD + MAX_PIECE_BYTES as usize,
-            Self::Answer | Self::State => MAX_ANSWER,
-        }
+        Kind::from(self).max_bytes
     }
 }
 
-/// Why a message about a bundle is not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum WireFault {
-    /// Longer than any good one.
-    #[error("a model/{topic} message has {bytes} bytes, at most {most} are allowed", topic = .way.name(), most = .way.max_bytes())]
-    TooLong {
-        /// Which topic.
-        way: Way,
-        /// Its length.
-        bytes: usize,
-    },
-    /// Not JSON, or not of this form.
-    #[error("a model/{topic} message is not understood", topic = .way.name())]
-    Form {
-        /// Which topic.
-        way: Way,
-        /// What is wrong.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// Of a version that this program does not know.
-    #[error("a model/{topic} message is of version {found}, this program reads {VERSION}: update the older of the two programs", topic = .way.name())]
-    Version {
-        /// Which topic.
-        way: Way,
-        /// What it says.
-        found: u32,
-    },
-    /// A value that cannot be.
-    #[error("a model/{topic} message makes no sense: {field} {why}", topic = .way.name())]
-    Value {
-        /// Which topic.
-        way: Way,
-        /// Which field.
-        field: &'static str,
-        /// What it must be.
-        why: &'static str,
-    },
-    /// A piece that does not begin as one.
-    #[error("a model/piece message does not begin as a piece does")]
-    NotAPiece,
-}
-
-/// Reads a message in JSON, its version first.
-fn read<T: DeserializeOwned>(way: Way, payload: &[u8]) -> Result<T, WireFault> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        version: u32,
+impl From<Way> for Kind {
+    fn from(way: Way) -> Self {
+        let (name, max_bytes) = match way {
+            Way::Offer => ("offer", MAX_OFFER),
+            Way::Want => ("want", MAX_OFFER),
+            Way::Piece => ("piece", PIECE_HEAD + MAX_PIECE_BYTES as usize),
+            Way::Answer => ("answer", MAX_ANSWER),
+            Way::State => ("state", MAX_ANSWER),
+        };
+        Self { family: "model", name, max_bytes, version: VERSION }
     }
-    if payload.len() > way.max_bytes() {
-        return Err(WireFault::TooLong { way, bytes: payload.len() });
-    }
-    let form = |source| WireFault::Form { way, source };
-    let Versioned { version: found } = serde_json::from_slice(payload).map_err(form)?;
-    if found != VERSION {
-        return Err(WireFault::Version { way, found });
-    }
-    serde_json::from_slice(payload).map_err(form)
-}
-
-fn check(way: Way, field: &'static str, fine: bool, why: &'static str) -> Result<(), WireFault> {
-    if fine { Ok(()) } else { Err(WireFault::Value { way, field, why }) }
 }
 
 /// The trainer has a file for the line.
@@ -217,11 +157,6 @@ impl Want {
         check(Way::Want, "count", (1..=MAX_WINDOW).contains(&want.count), "must be 1 to 8")?;
         Ok(want)
     }
-}
-
-/// A message as JSON. These are plain structures of texts and numbers: nothing in them can fail to become JSON.
-pub fn payload(message: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(message).expect("a message about a bundle becomes JSON")
 }
 
 #[cfg(test)]

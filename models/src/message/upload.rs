@@ -19,10 +19,11 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+pub use super::wire::{WireFault, payload};
 pub use batch::{Batch, MAX_RECORDS, Matrix, Record, fits};
 pub use report::{MAX_ROWS, Performance, Report, Trigger};
 
-use serde::de::DeserializeOwned;
+use super::wire::{Kind, named, read};
 use serde::{Deserialize, Serialize};
 
 /// Version of these messages' form.
@@ -45,61 +46,24 @@ impl Way {
 
     /// The last part of its topic.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Batch => "batch",
-            Self::Stored => "stored",
-            Self::Report => "report",
-        }
+        Kind::from(self).name
     }
 
     /// The most bytes that a payload may have.
     pub fn max_bytes(self) -> usize {
-        match self {
-            Self::Batch => 4 << 20,
-            Self::Stored => 4 << 10,
-            Self::Report => 256 << 10,
-        }
+        Kind::from(self).max_bytes
     }
 }
 
-/// Why a message on the way up is not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum WireFault {
-    /// Longer than any good one.
-    #[error("an upload/{topic} message has {bytes} bytes, at most {most} are allowed", topic = .way.name(), most = .way.max_bytes())]
-    TooLong {
-        /// Which topic.
-        way: Way,
-        /// Its length.
-        bytes: usize,
-    },
-    /// Not JSON, or not of this form.
-    #[error("an upload/{topic} message is not understood", topic = .way.name())]
-    Form {
-        /// Which topic.
-        way: Way,
-        /// What is wrong.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// Of a version that this program does not know.
-    #[error("an upload/{topic} message is of version {found}, this program reads {VERSION}: update the older of the two programs", topic = .way.name())]
-    Version {
-        /// Which topic.
-        way: Way,
-        /// What it says.
-        found: u32,
-    },
-    /// A value that cannot be.
-    #[error("an upload/{topic} message makes no sense: {field} {why}", topic = .way.name())]
-    Value {
-        /// Which topic.
-        way: Way,
-        /// Which field.
-        field: &'static str,
-        /// What it must be.
-        why: &'static str,
-    },
+impl From<Way> for Kind {
+    fn from(way: Way) -> Self {
+        let (name, max_bytes) = match way {
+            Way::Batch => ("batch", 4 << 20),
+            Way::Stored => ("stored", 4 << 10),
+            Way::Report => ("report", 256 << 10),
+        };
+        Self { family: "upload", name, max_bytes, version: VERSION }
+    }
 }
 
 /// A place in a line's log, which only grows: by file, then by byte. The log begins at the default.
@@ -132,39 +96,8 @@ impl Stored {
     /// Reads one.
     pub fn parse(payload: &[u8]) -> Result<Self, WireFault> {
         let stored: Self = read(Way::Stored, payload)?;
-        name(Way::Stored, "line", &stored.line)?;
-        name(Way::Stored, "log", &stored.log)?;
+        named(Way::Stored, "line", &stored.line)?;
+        named(Way::Stored, "log", &stored.log)?;
         Ok(stored)
     }
-}
-
-/// A message as JSON. These are plain structures of texts and numbers: nothing in them can fail to become JSON.
-pub fn payload(message: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(message).expect("a message on the way up becomes JSON")
-}
-
-/// Reads a message in JSON, its version first.
-fn read<T: DeserializeOwned>(way: Way, payload: &[u8]) -> Result<T, WireFault> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        version: u32,
-    }
-    if payload.len() > way.max_bytes() {
-        return Err(WireFault::TooLong { way, bytes: payload.len() });
-    }
-    let form = |source| WireFault::Form { way, source };
-    let Versioned { version: found } = serde_json::from_slice(payload).map_err(form)?;
-    if found != VERSION {
-        return Err(WireFault::Version { way, found });
-    }
-    serde_json::from_slice(payload).map_err(form)
-}
-
-fn check(way: Way, field: &'static str, fine: bool, why: &'static str) -> Result<(), WireFault> {
-    if fine { Ok(()) } else { Err(WireFault::Value { way, field, why }) }
-}
-
-fn name(way: Way, field: &'static str, name: &str) -> Result<(), WireFault> {
-    let fine = !name.is_empty() && name.len() <= 64 && !name.contains(char::is_control);
-    check(way, field, fine, "must be a name of 1 to 64 bytes")
 }

@@ -1,10 +1,10 @@
 //! What is said on a bundle's way to the line: a byte for the topic, then the payload.
 
+use super::wire::{again, taken};
 use coilsight_models::bundle::Sha256;
 use coilsight_models::message::model::{
-    Answer, MAX_TEXT, MAX_WINDOW, Offer, PIECE_MAGIC, Piece, State, Want, Way, WireFault, payload,
+    Answer, MAX_TEXT, MAX_WINDOW, Offer, PIECE_MAGIC, Piece, State, Want, Way, payload,
 };
-use std::fmt::Debug;
 
 /// What is read holds to its limits, and says the same when it is said again.
 pub fn run(data: &[u8]) {
@@ -41,31 +41,6 @@ pub fn run(data: &[u8]) {
             let Some(state) = taken(way, data, State::parse(data)) else { return };
             again(way, &payload(&state), &state, State::parse);
         }
-    }
-}
-
-fn taken<T>(way: Way, data: &[u8], parsed: Result<T, WireFault>) -> Option<T> {
-    let too_long = data.len() > way.max_bytes();
-    match parsed {
-        Ok(taken) => {
-            assert!(!too_long, "{way:?}: {} bytes", data.len());
-            Some(taken)
-        }
-        Err(fault) => {
-            assert_eq!(too_long, matches!(fault, WireFault::TooLong { .. }), "{way:?}: {fault}");
-            None
-        }
-    }
-}
-
-fn again<T: PartialEq + Debug>(
-    way: Way,
-    said: &[u8],
-    first: &T,
-    parse: impl Fn(&[u8]) -> Result<T, WireFault>,
-) {
-    if said.len() <= way.max_bytes() {
-        assert_eq!(parse(said).as_ref().ok(), Some(first));
     }
 }
 

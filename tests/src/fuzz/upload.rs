@@ -1,11 +1,11 @@
 //! What lines and the plant's record say to each other: a byte for the topic, then the payload.
 
+use super::wire::{again, taken};
 use crate::uplink::decision;
 use coilsight_models::message::upload::{
     Batch, MAX_RECORDS, MAX_ROWS, Matrix, Performance, Place, Record, Report, Stored, Trigger, VERSION, Way,
-    WireFault, payload,
+    payload,
 };
-use std::fmt::Debug;
 
 /// What is read holds to its limits, and says the same when it is said again.
 pub fn run(data: &[u8]) {
@@ -32,31 +32,6 @@ pub fn run(data: &[u8]) {
             assert!(report.performance.len() <= MAX_ROWS && report.triggers.len() <= MAX_ROWS);
             again(way, &payload(&report), &report, Report::parse);
         }
-    }
-}
-
-fn taken<T>(way: Way, data: &[u8], parsed: Result<T, WireFault>) -> Option<T> {
-    let too_long = data.len() > way.max_bytes();
-    match parsed {
-        Ok(taken) => {
-            assert!(!too_long, "{way:?}: {} bytes", data.len());
-            Some(taken)
-        }
-        Err(fault) => {
-            assert_eq!(too_long, matches!(fault, WireFault::TooLong { .. }), "{way:?}: {fault}");
-            None
-        }
-    }
-}
-
-fn again<T: PartialEq + Debug>(
-    way: Way,
-    said: &[u8],
-    first: &T,
-    parse: impl Fn(&[u8]) -> Result<T, WireFault>,
-) {
-    if said.len() <= way.max_bytes() {
-        assert_eq!(parse(said).as_ref().ok(), Some(first));
     }
 }
 

@@ -4,8 +4,9 @@ use crate::coils::Period;
 use crate::works::{Inspector, Works, desk};
 use serde_json::Value;
 
-/// Coils of a month in which nothing changes.
-const MONTH: usize = 300;
+/// Coils of a month in which nothing changes: so many that enough are drawn in every month, or the rule would wait for
+/// want of coils and show nothing.
+const MONTH: usize = 400;
 
 /// A candidate for a line on which nothing has changed and every twentieth word is wrong; what became of it.
 fn month(test: &str, seed: u64) -> Option<Value> {

@@ -1,6 +1,7 @@
 //! What the line says of an offered file.
 
-use super::{Way, WireFault, read};
+use super::super::wire::{WireFault, read};
+use super::Way;
 use crate::bundle::Sha256;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};

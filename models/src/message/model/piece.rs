@@ -1,6 +1,7 @@
 //! A piece of an offered file, as it travels: the file's name, the piece's number, then bytes.
 
-use super::{MAX_PIECE_BYTES, Way, WireFault, check};
+use super::super::wire::{WireFault, check, short};
+use super::{MAX_PIECE_BYTES, Way};
 use crate::bundle::Sha256;
 
 /// How every piece begins.
@@ -22,12 +23,15 @@ pub struct Piece<'a> {
 impl<'a> Piece<'a> {
     /// Reads one.
     pub fn parse(payload: &'a [u8]) -> Result<Self, WireFault> {
-        if payload.len() > Way::Piece.max_bytes() {
-            return Err(WireFault::TooLong { way: Way::Piece, bytes: payload.len() });
-        }
-        let rest = payload.strip_prefix(PIECE_MAGIC).ok_or(WireFault::NotAPiece)?;
-        let (offer, rest) = rest.split_first_chunk::<32>().ok_or(WireFault::NotAPiece)?;
-        let (index, data) = rest.split_first_chunk::<4>().ok_or(WireFault::NotAPiece)?;
+        short(Way::Piece, payload)?;
+        let head = || {
+            let (offer, rest) = payload.strip_prefix(PIECE_MAGIC)?.split_first_chunk::<32>()?;
+            let (index, data) = rest.split_first_chunk::<4>()?;
+            Some((offer, index, data))
+        };
+        let why = "must be that of a piece, whole";
+        let no_head = WireFault::Value { kind: Way::Piece.into(), field: "its head", why };
+        let (offer, index, data) = head().ok_or(no_head)?;
         check(Way::Piece, "its content", !data.is_empty(), "must not be empty")?;
         Ok(Self { offer: Sha256::from_bytes(*offer), index: u32::from_le_bytes(*index), data })
     }

@@ -1,7 +1,8 @@
 //! What stands in the line's slots: retained at the broker, so that a trainer that was installed anew finds out
 //! which release comes next.
 
-use super::{Way, WireFault, check, read};
+use super::super::wire::{WireFault, named, read};
+use super::Way;
 use crate::bundle::{Id, Sha256};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,9 +45,7 @@ impl State {
     /// Reads one.
     pub fn parse(payload: &[u8]) -> Result<Self, WireFault> {
         let state: Self = read(Way::State, payload)?;
-        let line = &state.line;
-        let fine = !line.is_empty() && line.len() <= 64 && !line.contains(char::is_control);
-        check(Way::State, "line", fine, "must be a name of 1 to 64 bytes")?;
+        named(Way::State, "line", &state.line)?;
         Ok(state)
     }
 

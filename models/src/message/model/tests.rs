@@ -73,7 +73,10 @@ fn a_state_comes_back_and_says_which_release_is_next() {
 fn each_refusal_says_why() {
     let good = offer(100_000, 65_536);
     let refused = |payload: &[u8]| Offer::parse(payload).unwrap_err().to_string();
-    assert_eq!(refused(&vec![b' '; 4097]), "a model/offer message has 4097 bytes, at most 4096 are allowed");
+    assert_eq!(
+        refused(&vec![b' '; 4097]),
+        "a message on model/offer has 4097 bytes, at most 4096 are allowed"
+    );
     assert!(refused(b"{").contains("not understood"));
     assert!(refused(&with(&good, "version", json!(2))).contains("version 2"));
     assert!(refused(&with(&good, "bytes", json!(0))).contains("bytes must be"));
@@ -89,9 +92,11 @@ fn each_refusal_says_why() {
     let want = Want { version: VERSION, offer: Sha256::of(b"file"), from: 3, count: 9 };
     assert!(Want::parse(&payload(&want)).unwrap_err().to_string().contains("count must be 1 to 8"));
     let piece = Piece { offer: Sha256::of(b"file"), index: 0, data: b"a" }.payload();
-    assert!(matches!(Piece::parse(b"CPIECE1\nshort"), Err(WireFault::NotAPiece)));
-    assert!(matches!(Piece::parse(&piece[1..]), Err(WireFault::NotAPiece)));
-    assert!(matches!(Piece::parse(&piece[..PIECE_HEAD]), Err(WireFault::Value { .. })));
+    for broken in [b"CPIECE1\nshort".as_slice(), &piece[1..], &piece[..PIECE_HEAD - 1]] {
+        assert!(matches!(Piece::parse(broken), Err(WireFault::Value { field: "its head", .. })));
+    }
+    let empty = Piece::parse(&piece[..PIECE_HEAD]).unwrap_err();
+    assert!(matches!(empty, WireFault::Value { field: "its content", .. }), "{empty}");
     let long = [&piece[..PIECE_HEAD], &vec![0; 65_537]].concat();
     assert!(matches!(Piece::parse(&long), Err(WireFault::TooLong { .. })));
 }

@@ -1,8 +1,9 @@
 //! A batch of what a line has decided and heard, in the order of its log.
 
 use super::super::assessment::Assessment;
+use super::super::wire::{WireFault, check, named, read};
 use super::super::word::FeedbackRecord;
-use super::{Place, Way, WireFault, check, name, read};
+use super::{Place, Way};
 use crate::coil::CoilMatrix;
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
@@ -73,7 +74,7 @@ impl Matrix {
     /// The matrix, if there is one.
     pub fn decode(&self) -> Result<Option<CoilMatrix>, WireFault> {
         let Self::Kept { data } = self else { return Ok(None) };
-        let value = |why| WireFault::Value { way: Way::Batch, field: "matrix.data", why };
+        let value = |why| WireFault::Value { kind: Way::Batch.into(), field: "matrix.data", why };
         let bytes = Base64::decode_vec(data).map_err(|_| value("must be base 64"))?;
         let matrix = CoilMatrix::from_bytes(&bytes).map_err(|_| value("must be a matrix of 264 x 18"))?;
         Ok(Some(matrix))
@@ -85,20 +86,20 @@ impl Batch {
     pub fn parse(payload: &[u8]) -> Result<Self, WireFault> {
         let way = Way::Batch;
         let batch: Self = read(way, payload)?;
-        name(way, "line", &batch.line)?;
-        name(way, "log", &batch.log)?;
+        named(way, "line", &batch.line)?;
+        named(way, "log", &batch.log)?;
         check(way, "upto", batch.upto > batch.after, "must lie behind `after`")?;
         check(way, "records", batch.records.len() <= MAX_RECORDS, "must be at most 256")?;
         for record in &batch.records {
             match record {
                 Record::Decision { assessment, matrix } => {
-                    name(way, "decision_id", &assessment.decision_id)?;
+                    named(way, "decision_id", &assessment.decision_id)?;
                     check(way, "line", assessment.line == batch.line, "must be the same in all records")?;
                     matrix.decode()?;
                 }
                 Record::Word { key, about, .. } => {
-                    name(way, "key", key)?;
-                    about.as_deref().map_or(Ok(()), |about| name(way, "about", about))?;
+                    named(way, "key", key)?;
+                    about.as_deref().map_or(Ok(()), |about| named(way, "about", about))?;
                 }
             }
         }

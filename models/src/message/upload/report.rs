@@ -1,6 +1,7 @@
 //! How a line's models do by what inspectors say, and what asks for new ones.
 
-use super::{Way, WireFault, check, name, read};
+use super::super::wire::{WireFault, check, named, read};
+use super::Way;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -76,15 +77,15 @@ impl Report {
     pub fn parse(payload: &[u8]) -> Result<Self, WireFault> {
         let way = Way::Report;
         let report: Self = read(way, payload)?;
-        name(way, "line", &report.line)?;
+        named(way, "line", &report.line)?;
         let few = report.performance.len() <= MAX_ROWS && report.triggers.len() <= MAX_ROWS;
         check(way, "performance", few, "and triggers must have at most 256 rows")?;
         let short = |text: &str| text.len() <= MAX_TEXT;
         let texts = report.triggers.iter().all(|t| short(&t.text) && short(&t.to_do) && short(&t.rule));
         check(way, "triggers", texts, "must have texts of at most 2048 bytes")?;
         for performance in &report.performance {
-            name(way, "judge", &performance.judge)?;
-            name(way, "window", &performance.window)?;
+            named(way, "judge", &performance.judge)?;
+            named(way, "window", &performance.window)?;
         }
         Ok(report)
     }
