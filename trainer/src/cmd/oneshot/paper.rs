@@ -2,7 +2,7 @@
 
 use crate::oneshot::Pictures;
 use crate::oneshot::paper::choices::CHOICES;
-use crate::oneshot::paper::run::{PARTS, Paper};
+use crate::oneshot::paper::run::{ALIKE, AUC, DIFFERENT, HALF, PARTS, Paper, Trained};
 use crate::oneshot::paper::{Part, Training};
 use crate::run::{hex, write_whole};
 use anyhow::Context;
@@ -10,6 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+
+/// No network of the paper is longer, bytes: it has 40 million weights.
+const MAX_WEIGHTS: u64 = 256 << 20;
 
 /// Repeat the protocol of the second paper (one-shot recognition of steel surface defects with a Siamese network).
 ///
@@ -33,6 +36,9 @@ pub struct PaperArgs {
     /// Fewer epochs than the paper's 100 and 120: for a first look, and told in the results.
     #[arg(long)]
     epochs: Option<usize>,
+    /// Judge the Siamese networks that lie in the folder again, without training.
+    #[arg(long)]
+    judge_again: bool,
     /// Print everything as JSON.
     #[arg(long)]
     json: bool,
@@ -57,22 +63,28 @@ pub fn run(args: &PaperArgs) -> anyhow::Result<()> {
     for name in wanted {
         let epochs = paper.epochs(name);
         let file = args.out.join(format!("{name}.json"));
-        if read(&file)?
-            .is_some_and(|k| k.pictures == digest && k.epochs == epochs && k.part.seed == args.seed)
-        {
-            continue;
-        }
+        let weights = args.out.join(format!("{name}.safetensors"));
+        let kept =
+            read(&file)?.filter(|k| k.pictures == digest && k.epochs == epochs && k.part.seed == args.seed);
+        let trained = match kept {
+            Some(kept) if args.judge_again && weights.exists() => {
+                let weights = crate::weights::read_file(&weights, MAX_WEIGHTS)?;
+                Some(Trained { weights, losses: kept.part.losses })
+            }
+            Some(_) => continue,
+            None => None,
+        };
         let bar = ProgressBar::new(epochs as u64).with_prefix(name.to_owned()).with_style(
             ProgressStyle::with_template("{prefix} {bar:30} epoch {pos}/{len}, {msg}, {eta} to go")?,
         );
-        let done = paper.part(name, &mut |report| {
+        let done = paper.part(name, trained, &mut |report| {
             tracing::info!(part = name, epoch = report.epoch, loss = report.train_loss);
             bar.set_message(format!("loss {:.4}", report.train_loss));
             bar.inc(1);
         })?;
         bar.finish_and_clear();
-        if let Some(weights) = done.weights {
-            write_whole(&args.out.join(format!("{name}.safetensors")), &weights)?;
+        if let Some(bytes) = done.weights {
+            write_whole(&weights, &bytes)?;
         }
         let kept = Kept { pictures: digest.clone(), epochs, part: done.part };
         write_whole(&file, serde_json::to_string_pretty(&kept)?.as_bytes())?;
@@ -111,6 +123,18 @@ fn markdown(parts: &[Kept]) -> String {
             let _ = writeln!(text, "| {table} | {title} | {chance:.2} | {paper:.2} | {ours} | {interval} |");
         }
     }
+    text.push_str("\n| Siamese network | margin as limit, as the paper: pairs of one class | of two | half the margin as limit: all pairs | area under the curve |\n|---|---|---|---|---|\n");
+    for part in parts.iter().map(|kept| &kept.part).filter(|part| part.more.contains_key(AUC)) {
+        let at = |name| 100.0 * part.more.get(name).copied().unwrap_or(f64::NAN);
+        let (name, area) = (&part.name, at(AUC) / 100.0);
+        let _ = writeln!(
+            text,
+            "| {name} | {:.2} | {:.2} | {:.2} | {area:.4} |",
+            at(ALIKE),
+            at(DIFFERENT),
+            at(HALF)
+        );
+    }
     let short = |k: &&Kept| {
         let whole = if k.part.name == "cnn" { Training::cnn(0) } else { Training::siamese(0) };
         k.part.name != "neighbour" && k.epochs < whole.epochs
@@ -122,7 +146,7 @@ fn markdown(parts: &[Kept]) -> String {
             kept.part.name, kept.epochs
         );
     }
-    text.push_str("\nAll in percent. Of pairs, half are of one class and half of two: chance is a half. A pair is judged to be of one class where its distance is under the margin.\n");
+    text.push_str("\nAll in percent but the area. Of pairs, half are of one class and half of two: chance is a half. A pair is judged to be of one class where its distance is under the margin.\n");
     text.push_str("\n| where the paper is silent | here |\n|---|---|\n");
     for (open, chosen) in CHOICES {
         let _ = writeln!(text, "| {open} | {chosen} |");

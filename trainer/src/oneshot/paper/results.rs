@@ -1,6 +1,7 @@
 //! Figures of the paper's protocol, with intervals.
 
 use crate::oneshot::error::OneShotError;
+use crate::score::delong::Auc;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -121,6 +122,22 @@ impl PairAccuracy {
     }
 }
 
+/// Area under the curve of "of two classes" by distance, over all pairs.
+pub fn pair_auc(encoded: &[Vec<f32>], labels: &[usize]) -> Result<f64, OneShotError> {
+    let n = encoded.len();
+    let pairs = || (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
+    let square = |(i, j): (usize, usize)| -> f64 {
+        encoded[i].iter().zip(&encoded[j]).map(|(a, b)| f64::from(a - b).powi(2)).sum()
+    };
+    let differ: Vec<bool> = pairs().map(|(i, j)| labels[i] != labels[j]).collect();
+    let distances: Vec<f64> = pairs().map(square).collect();
+    let few = || OneShotError::Numbers {
+        what: "area under the curve of pairs",
+        why: "pairs of one class and of two are needed".into(),
+    };
+    Auc::new(&differ, &distances).map(|found| found.auc).ok_or_else(few)
+}
+
 /// The share of pictures for which the nearest of one picture a class, drawn `draws` times, is of their own class: mean over the
 /// draws with the middle 95 % of them. `squares` are squared distances `[n][n]`.
 pub fn neighbour(squares: &[Vec<f32>], labels: &[usize], draws: usize, seed: u64) -> Share {
@@ -174,6 +191,9 @@ mod tests {
         let at = PairAccuracy::of(&[vec![0.0], vec![2.0], vec![9.0]], &[0, 0, 1], 2.0, 0).expect("accuracy");
         assert_eq!(at.alike, 0.0);
         assert!(PairAccuracy::of(&encoded[..2], &[0, 0], 2.0, 0).is_err());
+        // Distances of one class: 1, 5, 4, 1; of two: 10, 11, 9, 10, 5, 6: of 24 comparisons one is a tie.
+        assert_eq!(pair_auc(&encoded, &[0, 0, 0, 1, 1]).expect("an area"), 23.5 / 24.0);
+        assert!(pair_auc(&encoded[..2], &[0, 0]).is_err());
     }
 
     #[test]
