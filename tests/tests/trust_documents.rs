@@ -104,7 +104,7 @@ fn a_stolen_key_is_revoked_by_two_others_and_stays_so() {
     refuses(
         at,
         "trust change trust-2.json --add boss=ben.pub --out trust-3.json",
-        "build, release and trust",
+        "build, release, trust and automatic",
     );
     refuses(at, "trust change trust-2.json --out trust-3.json", "say what is to change");
     refuses(at, "trust pack trust-2.json --plant works --out t.coilbundle", "--line <LINE>");
