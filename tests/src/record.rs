@@ -77,11 +77,17 @@ pub struct Serve {
 impl Serve {
     /// Starts one, listening to `plant/+` at a broker on the loopback interface.
     pub fn start(place: &Place, port: u16) -> Self {
+        Self::start_with(place, port, &[])
+    }
+
+    /// The same with more options.
+    pub fn start_with(place: &Place, port: u16, more: &[&str]) -> Self {
         let mut command = programs::trainer();
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--broker"])
             .arg(format!("127.0.0.1:{port}"))
-            .args(place.arguments("--data"));
+            .args(place.arguments("--data"))
+            .args(more);
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
         let mut line = String::new();

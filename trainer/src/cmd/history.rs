@@ -62,7 +62,7 @@ async fn of_coil(record: &Record, coil_id: &str, as_json: bool) -> anyhow::Resul
     passes.reverse();
     let mut told = Vec::new();
     for pass in &passes {
-        told.extend(record.coil(&pass.decision_id).await?);
+        told.extend(record.coil(&pass.line, &pass.decision_id).await?);
     }
     if as_json {
         println!("{}", serde_json::to_string_pretty(&json!({"coil_id": coil_id, "passes": told}))?);

@@ -35,10 +35,11 @@ impl Record {
     pub async fn labelled(&self, line: &str) -> Result<Vec<Known>> {
         // Of everybody the last word that was not taken back: who corrects himself contradicts nobody.
         let sql = "SELECT decision_id, assessment, matrix, label, label_by, (SELECT COUNT(DISTINCT said.label) FROM word said \
-            WHERE said.about = decision_id AND said.withdraws IS NULL AND said.quarantined = 0 AND NOT EXISTS \
-            (SELECT 1 FROM word later WHERE later.about = said.about AND (later.withdraws = said.word OR later.withdraws IS NULL AND \
-            later.quarantined = 0 AND later.operator = said.operator AND (later.place > said.place OR later.place = said.place AND \
-            later.word > said.word)))) FROM coil WHERE line = $1 AND label IS NOT NULL AND matrix IS NOT NULL ORDER BY closed_us, decision_id";
+            WHERE said.line = coil.line AND said.about = decision_id AND said.withdraws IS NULL AND said.quarantined = 0 AND NOT EXISTS \
+            (SELECT 1 FROM word later WHERE later.line = said.line AND later.about = said.about AND (later.withdraws = said.word OR \
+            later.withdraws IS NULL AND later.quarantined = 0 AND later.operator = said.operator AND (later.place > said.place OR \
+            later.place = said.place AND later.word > said.word)))) \
+            FROM coil WHERE line = $1 AND label IS NOT NULL AND matrix IS NOT NULL ORDER BY closed_us, decision_id";
         let rows = sqlx::query(sql).bind(line).fetch_all(&self.pool).await?;
         let mut known = Vec::with_capacity(rows.len());
         for row in rows {

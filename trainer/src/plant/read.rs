@@ -153,17 +153,17 @@ impl Record {
         Ok(read.collect())
     }
 
-    /// A decision; `None` if it is not here.
-    pub async fn coil(&self, decision_id: &str) -> Result<Option<Told>> {
-        let sql = "SELECT line, assessment, label, matrix_state FROM coil WHERE decision_id = $1";
+    /// A line's decision; `None` if it is not here.
+    pub async fn coil(&self, line: &str, decision_id: &str) -> Result<Option<Told>> {
+        let sql = "SELECT assessment, label, matrix_state FROM coil WHERE line = $1 AND decision_id = $2";
         let mut connection = self.pool.acquire().await?;
-        let row = sqlx::query(sql).bind(decision_id).fetch_optional(&mut *connection).await?;
+        let row = sqlx::query(sql).bind(line).bind(decision_id).fetch_optional(&mut *connection).await?;
         let Some(row) = row else { return Ok(None) };
-        let (line, assessment): (String, String) = (row.get(0), row.get(1));
+        let assessment: String = row.get(0);
         let damaged = |source| Error::Damaged { what: format!("the decision {decision_id}"), source };
         let assessment = serde_json::from_str(&assessment).map_err(damaged)?;
-        let words = words_on(&mut connection, &line, decision_id).await?.all().to_vec();
-        Ok(Some(Told { assessment, words, label: row.get(2), matrix: row.get(3) }))
+        let words = words_on(&mut connection, line, decision_id).await?.all().to_vec();
+        Ok(Some(Told { assessment, words, label: row.get(1), matrix: row.get(2) }))
     }
 
     /// What happened, latest first: on a line, about a set or a retraining, or both.

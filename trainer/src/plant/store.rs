@@ -158,16 +158,17 @@ async fn said(
     Ok(())
 }
 
-/// Writes beside the decision what stands of what people said of it, by the line's own rule.
+/// Writes beside the line's own decision what stands of what people said of it there, by the line's own rule.
 async fn settle(work: &mut Transaction<'_, Any>, line: &str, decision: &str) -> Result<()> {
     let words = words_on(work, line, decision).await?;
     let stands = words.standing();
-    let sql = "UPDATE coil SET label = $2, label_by = $3, label_us = $4 WHERE decision_id = $1";
+    let sql = "UPDATE coil SET label = $2, label_by = $3, label_us = $4 WHERE decision_id = $1 AND line = $5";
     sqlx::query(sql)
         .bind(decision)
         .bind(stands.and_then(|word| word.label.as_ref().map(text)))
         .bind(stands.map(|word| word.by.clone()))
         .bind(stands.map(|word| word.at.as_microsecond()))
+        .bind(line)
         .execute(&mut **work)
         .await?;
     Ok(())

@@ -116,6 +116,17 @@ fn skipped(what: &str) {
     }
 }
 
+/// A `PostgreSQL` that may be filled.
+fn database(test: &str) -> Option<String> {
+    let url = std::env::var("COILSIGHT_TEST_DATABASE").ok();
+    if url.is_none() {
+        skipped(&format!(
+            "{test}: COILSIGHT_TEST_DATABASE names no database; ./test starts one if Debian's is installed"
+        ));
+    }
+    url
+}
+
 /// All that is asked of a database. `line` has a name of its own, for a database that other tests fill, too.
 async fn holds(record: &Record, line: &str) {
     let prefix = format!("plant/{line}");
@@ -144,9 +155,9 @@ async fn holds(record: &Record, line: &str) {
     assert_eq!(store(&back).await, place(50));
     let coils = coils().await;
     assert_eq!(labels(&coils), [("C2".into(), None), ("C1".into(), None)], "taken back");
-    let told = record.coil(&format!("{line}-1")).await.unwrap().unwrap();
+    let told = record.coil(line, &format!("{line}-1")).await.unwrap().unwrap();
     assert_eq!((told.words.len(), told.words[0].withdrawn, &*told.matrix), (2, true, "kept"));
-    assert_eq!(record.coil("unheard of").await.unwrap(), None);
+    assert_eq!(record.coil(line, "unheard of").await.unwrap(), None);
 
     // What is not known of one coil is known of the next, and the other way round.
     let with = |n: u32, known: bool| match decision(line, n) {
@@ -209,12 +220,7 @@ fn what_comes_is_stored_once_and_in_order() {
 
 #[test]
 fn the_same_on_postgresql() {
-    let Ok(url) = std::env::var("COILSIGHT_TEST_DATABASE") else {
-        skipped(
-            "the_same_on_postgresql: COILSIGHT_TEST_DATABASE names no database; ./test starts one if Debian's is installed",
-        );
-        return;
-    };
+    let Some(url) = database("the_same_on_postgresql") else { return };
     on_a_runtime(async {
         let record = Record::open(&url).await.unwrap();
         holds(&record, &format!("pg{}", std::process::id())).await;
@@ -345,30 +351,57 @@ fn labelled_coils_come_with_their_matrix_and_without_quarantined_words() {
     });
 }
 
-/// As the program of an earlier release left it: every schema that was ever released, with something in it.
-#[test]
-fn a_record_of_every_released_schema_is_brought_up_to_date_and_keeps_what_it_has() {
+/// As the program of each earlier release left it, with something in it, in a database of its own.
+async fn brought_up_to_date(url_of: impl AsyncFn(usize) -> String) {
     use sqlx::migrate::Migrator;
     let every = sqlx::migrate!("src/plant/migrations");
     for released in 1..every.iter().count() {
-        on_a_runtime(async {
-            let folder = tempfile::tempdir().unwrap();
-            let file = folder.path().join("record.sqlite");
-            let url = format!("sqlite://{}?mode=rwc", file.display());
-            sqlx::any::install_default_drivers();
-            let pool = sqlx::AnyPool::connect(&url).await.unwrap();
-            let then = every.iter().take(released).cloned().collect::<Vec<_>>();
-            Migrator { migrations: then.into(), ..Migrator::DEFAULT }.run(&pool).await.unwrap();
-            let then = Record { pool };
-            let first = batch("gl2", Place::default(), place(10), vec![decision("gl2", 1)]);
-            then.store(PREFIX, &first, moment(0)).await.unwrap();
-            then.close().await;
-            let now = Record::in_file(&file).await.unwrap();
-            assert_eq!(now.coils(&Query::default()).await.unwrap().len(), 1, "schema {released}");
-            let second = batch("gl2", place(10), place(20), vec![decision("gl2", 2)]);
-            assert_eq!(now.store(PREFIX, &second, moment(0)).await.unwrap().upto, place(20));
-        });
+        let url = url_of(released).await;
+        sqlx::any::install_default_drivers();
+        let pool = sqlx::AnyPool::connect(&url).await.unwrap();
+        let then = every.iter().take(released).cloned().collect::<Vec<_>>();
+        Migrator { migrations: then.into(), ..Migrator::DEFAULT }.run(&pool).await.unwrap();
+        let then = Record { pool };
+        let said = vec![decision("gl2", 1), word("gl2", "w1", 1, Label::Nok, None)];
+        let first = batch("gl2", Place::default(), place(10), said);
+        then.store(PREFIX, &first, moment(0)).await.unwrap();
+        let before = then.coils(&Query::default()).await.unwrap();
+        let told = then.coil("gl2", "gl2-1").await.unwrap();
+        then.close().await;
+        let now = Record::open(&url).await.unwrap();
+        assert_eq!(now.coils(&Query::default()).await.unwrap(), before, "schema {released}");
+        assert_eq!(now.coil("gl2", "gl2-1").await.unwrap(), told, "schema {released}");
+        assert_eq!(now.labelled("gl2").await.unwrap()[0].coil.matrix, matrix());
+        let second = batch("gl2", place(10), place(20), vec![decision("gl2", 2)]);
+        assert_eq!(now.store(PREFIX, &second, moment(0)).await.unwrap().upto, place(20));
+        now.close().await;
     }
+}
+
+#[test]
+fn a_record_of_every_released_schema_is_brought_up_to_date_and_keeps_what_it_has() {
+    on_a_runtime(async {
+        let folder = tempfile::tempdir().unwrap();
+        brought_up_to_date(async |n| format!("sqlite://{}/{n}.sqlite?mode=rwc", folder.path().display()))
+            .await;
+    });
+}
+
+#[test]
+fn and_on_postgresql() {
+    let Some(url) = database("and_on_postgresql") else { return };
+    on_a_runtime(async {
+        sqlx::any::install_default_drivers();
+        let pool = sqlx::AnyPool::connect(&url).await.unwrap();
+        let schema = |n: usize| format!("released_{}_{n}", std::process::id());
+        brought_up_to_date(async |n| {
+            let sql = format!("CREATE SCHEMA {}", schema(n));
+            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+            let join = if url.contains('?') { '&' } else { '?' };
+            format!("{url}{join}options[search_path]={}", schema(n))
+        })
+        .await;
+    });
 }
 
 #[test]
@@ -381,6 +414,34 @@ fn a_record_of_a_later_program_is_left_alone() {
         record.close().await;
         let refused = Record::in_file(&folder.path().join("record.sqlite")).await.unwrap_err();
         assert!(refused.to_string().contains("update the older of the two"), "{refused}");
+    });
+}
+
+#[test]
+fn a_line_neither_takes_another_lines_decision_nor_speaks_about_its_coils() {
+    on_a_runtime(async {
+        let (_folder, record) = record().await;
+        // A box that somebody has taken over knows how its neighbour will name a decision, and is first.
+        let Entry::Decision { mut assessment, matrix } = decision("gl2", 1) else { unreachable!() };
+        (assessment.line, assessment.verdict) = ("gl3".into(), Verdict::Nok);
+        let forged = vec![Entry::Decision { assessment, matrix }];
+        record
+            .store("plant/gl3", &batch("gl3", Place::default(), place(1), forged), moment(0))
+            .await
+            .unwrap();
+        let own = vec![decision("gl2", 1), word("gl2", "a", 1, Label::Nok, None)];
+        record.store(PREFIX, &batch("gl2", Place::default(), place(1), own), moment(0)).await.unwrap();
+        let words = vec![
+            by(word("gl2", "b", 1, Label::Ok, None), "Ben"),
+            by(word("gl2", "c", 1, Label::Nok, Some("a")), "Ada"),
+        ];
+        record.store("plant/gl3", &batch("gl3", place(1), place(2), words), moment(0)).await.unwrap();
+        let told = record.coil("gl2", "gl2-1").await.unwrap().unwrap();
+        assert_eq!((told.words.len(), told.label.as_deref()), (1, Some("NOK")));
+        assert_eq!(told.assessment["verdict"], "OK");
+        let known = record.labelled("gl2").await.unwrap();
+        let known: Vec<_> = known.iter().map(|one| (one.coil.nok, one.disputed, &*one.by)).collect();
+        assert_eq!(known, [(true, false, "Ada")]);
     });
 }
 

@@ -33,7 +33,8 @@ async function show() {
 }
 async function ofCoil(id) {
   const { coils } = await ask(`api/v1/coils?limit=20&coil=${encodeURIComponent(id)}`);
-  const passes = await Promise.all(coils.map((coil) => ask(`api/v1/coils/${encodeURIComponent(coil.decision_id)}`)));
+  const passes = await Promise.all(coils.map((coil) =>
+    ask(`api/v1/lines/${encodeURIComponent(coil.line)}/coils/${encodeURIComponent(coil.decision_id)}`)));
   return coils.flatMap((coil, n) => [
     [when(coil.closed), coil.line, `${coil.verdict}${coil.p_nok === null ? "" : `, P(NOK) ${coil.p_nok.toFixed(3)}`}, by ${coil.set}`],
     ...passes[n].words.map((word) =>

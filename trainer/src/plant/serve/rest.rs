@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/api/v1/lines` | lines, their slots and newest reports |
 //! | `/api/v1/coils?line&coil&label&limit` | decisions, latest first |
-//! | `/api/v1/coils/{decision_id}` | a decision with all words on it |
+//! | `/api/v1/lines/{line}/coils/{decision_id}` | a decision with all words on it |
 //! | `/api/v1/history?line&about` | what happened, latest first |
 //! | `/api/v1/lines/{line}/retrainings` | what was done about models |
 //! | `/api/v1/lines/{line}/performance?set&judge` | how they do and did (the paper's mperformance), latest first |
@@ -49,7 +49,7 @@ pub fn router(record: Record, counts: Arc<Counts>, hosts: Vec<String>) -> Router
         .route("/api/v1/models/{fingerprint}", get(model))
         .route("/api/v1/status", get(status))
         .route("/api/v1/coils", get(coils))
-        .route("/api/v1/coils/{decision_id}", get(coil))
+        .route("/api/v1/lines/{line}/coils/{decision_id}", get(coil))
         .route("/api/v1/history", get(history))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
@@ -151,8 +151,11 @@ fn bad_query() -> Response {
     )
 }
 
-async fn coil(State(desk): State<Desk>, Path(decision_id): Path<String>) -> Result<Response, Error> {
-    Ok(match desk.record.coil(&decision_id).await? {
+async fn coil(
+    State(desk): State<Desk>,
+    Path((line, decision_id)): Path<(String, String)>,
+) -> Result<Response, Error> {
+    Ok(match desk.record.coil(&line, &decision_id).await? {
         Some(told) => Json(told).into_response(),
         None => fault(
             StatusCode::NOT_FOUND,

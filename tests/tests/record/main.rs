@@ -1,5 +1,7 @@
 //! The plant's record with real programs: a line and a broker (mosquitto), `coilsight-trainer serve` that is killed, away, and put back
-//! to a backup; at the end every decision is there once, with what people said of it.
+//! to a backup; at the end every decision is there once, with what people said of it. And the rights that all of it needs.
+
+mod rights;
 
 use coilsight_models::message::Topics;
 use coilsight_tests::agent::Agent;
@@ -22,6 +24,10 @@ fn on(heard: &[Heard], topic: &str) -> Vec<Value> {
     let topic = format!("plant/gl2/{topic}");
     let of = heard.iter().filter(|one| one.topic == topic);
     of.map(|one| serde_json::from_slice(&one.payload).expect("JSON")).collect()
+}
+
+fn is_online(heard: &[Heard]) -> bool {
+    on(heard, "status").last().is_some_and(|status| status["state"] == "online")
 }
 
 /// Plays a plan and waits for so many decisions in all.
@@ -52,9 +58,7 @@ fn a_record_that_is_killed_away_or_from_a_backup_has_everything_once() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let heard = runtime.block_on(async {
         let mut ear = listener::listen(&player(port, "listener"), &Topics::default()).await.unwrap();
-        let online =
-            |heard: &[Heard]| on(heard, "status").last().is_some_and(|status| status["state"] == "online");
-        assert!(ear.until(SOON, online).await, "{}", agent.log());
+        assert!(ear.until(SOON, is_online).await, "{}", agent.log());
         play(&mut ear, port, &plan(5), 6).await;
         serve.until("six coils", |serve| serve.coils().len() == 6);
         // A backup as a person makes one: with the program ended.
@@ -94,7 +98,7 @@ fn a_record_that_is_killed_away_or_from_a_backup_has_everything_once() {
             serve.coils().into_iter().map(|(id, (verdict, _))| (id, verdict)).collect::<BTreeMap<_, _>>();
         assert_eq!(kept, told);
         let one = serve.coils().into_iter().find(|(_, (_, label))| label == "OK").unwrap().0;
-        let whole = serve.ask(&format!("/api/v1/coils/{one}"));
+        let whole = serve.ask(&format!("/api/v1/lines/gl2/coils/{one}"));
         assert_eq!((&whole["matrix"], whole["words"].as_array().unwrap().len()), (&json!("kept"), 2));
         assert_eq!(
             whole["assessment"],
@@ -107,7 +111,7 @@ fn a_record_that_is_killed_away_or_from_a_backup_has_everything_once() {
         );
         // What may not be asked.
         assert_eq!(serve.get("/api/v1/coils?limit=x").0, 400);
-        assert_eq!(serve.get("/api/v1/coils/..%2f..").0, 404);
+        assert_eq!(serve.get("/api/v1/lines/gl2/coils/..%2f..").0, 404);
         assert_eq!(serve.get("/readyz").0, 200);
         assert!(serve.get("/metrics").1.contains("coilsight_record_connected 1"));
         heard
