@@ -25,10 +25,10 @@ fn folder() -> &'static Path {
             return folder.into();
         }
         let this = std::env::current_exe().expect("a test knows its own file");
-        // target/PROFILE/deps/NAME-HASH for a test, target/PROFILE/NAME for a program.
+        // target/PROFILE/deps/NAME-HASH for a test, target/PROFILE/examples/NAME, target/PROFILE/NAME for a program.
         let folder = this.parent().expect("a program lies in a folder");
-        let is_test = folder.file_name().is_some_and(|name| name == "deps");
-        let folder = if is_test { folder.parent().expect("deps lies in target/PROFILE") } else { folder };
+        let is_below = folder.file_name().is_some_and(|name| name == "deps" || name == "examples");
+        let folder = if is_below { folder.parent().expect("deps lies in target/PROFILE") } else { folder };
         let folder = folder.to_owned();
         build(&folder);
         folder
