@@ -69,9 +69,10 @@ pub fn there(test: &str) -> bool {
     there
 }
 
-impl Browser {
-    /// Opens a window of this size, in English and light, that will look at `origin`.
-    pub fn open(origin: &str, (width, height): (u32, u32)) -> Self {
+/// A chromedriver, and its port. With `--port=0` it takes a port of IPv6 that is free and then the same one of IPv4, which
+/// somebody else may have (1 of 4,144 on an idle machine): then it ends, and another one takes another.
+fn chromedriver() -> (Child, String) {
+    loop {
         let mut driver = Command::new("/usr/bin/chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -79,14 +80,22 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver starts");
-        let mut said = BufReader::new(driver.stdout.take().expect("its output"));
-        let port = loop {
-            let mut line = String::new();
-            assert!(said.read_line(&mut line).expect("its output") > 0, "chromedriver ended");
-            if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim().trim_end_matches('.').to_owned();
+        let mut output = BufReader::new(driver.stdout.take().expect("its output"));
+        let mut said = String::new();
+        while output.read_line(&mut said).expect("its output") > 0 {
+            if let Some((_, port)) = said.split_once("started successfully on port ") {
+                return (driver, port.trim().trim_end_matches('.').to_owned());
             }
-        };
+        }
+        let ended = driver.wait().expect("it ends");
+        assert!(said.contains("port not available"), "chromedriver ended ({ended}): {said}");
+    }
+}
+
+impl Browser {
+    /// Opens a window of this size, in English and light, that will look at `origin`.
+    pub fn open(origin: &str, (width, height): (u32, u32)) -> Self {
+        let (driver, port) = chromedriver();
         let mut browser = Self {
             driver,
             at: format!("127.0.0.1:{port}"),
