@@ -1,5 +1,8 @@
 //! The record on `SQLite`, and on `PostgreSQL` where `COILSIGHT_TEST_DATABASE` names a database that may be filled.
 
+mod schemas;
+mod words;
+
 use super::*;
 use coilsight_models::chunk::Coverage;
 use coilsight_models::coil::{CELLS, CoilId, CoilMatrix, Order, ToleranceClass};
@@ -228,27 +231,6 @@ fn the_same_on_postgresql() {
 }
 
 #[test]
-fn a_record_from_a_backup_stands_where_it_stood() {
-    on_a_runtime(async {
-        let (folder, record) = record().await;
-        let file = |name: &str| folder.path().join(name);
-        let first = batch("gl2", Place::default(), place(10), vec![decision("gl2", 1)]);
-        record.store(PREFIX, &first, moment(0)).await.unwrap();
-        record.close().await;
-        std::fs::copy(file("record.sqlite"), file("backup.sqlite")).unwrap();
-        let record = Record::in_file(&file("record.sqlite")).await.unwrap();
-        let second = batch("gl2", place(10), place(20), vec![decision("gl2", 2)]);
-        record.store(PREFIX, &second, moment(0)).await.unwrap();
-        record.close().await;
-        let restored = Record::in_file(&file("backup.sqlite")).await.unwrap();
-        let third = batch("gl2", place(20), place(30), vec![decision("gl2", 3)]);
-        let stands = restored.store(PREFIX, &third, moment(0)).await.unwrap();
-        assert_eq!(stands.upto, place(10), "and the line sends from there");
-        assert_eq!(restored.store(PREFIX, &second, moment(0)).await.unwrap().upto, place(20));
-    });
-}
-
-#[test]
 fn reports_triggers_and_slots_are_history_that_can_be_asked() {
     on_a_runtime(async {
         let (_folder, record) = record().await;
@@ -318,153 +300,6 @@ fn reports_triggers_and_slots_are_history_that_can_be_asked() {
             .unwrap();
         let done = record.retrainings("gl2").await.unwrap();
         assert_eq!((&*done[0].outcome, done[0].report.as_ref().unwrap()["p"].as_f64()), ("waits", Some(0.5)));
-    });
-}
-
-#[test]
-fn labelled_coils_come_with_their_matrix_and_without_quarantined_words() {
-    on_a_runtime(async {
-        let (_folder, record) = record().await;
-        let quarantined = match word("gl2", "q", 2, Label::Nok, None) {
-            Entry::Word { key, about, word } => {
-                Entry::Word { key, about, word: Box::new(FeedbackRecord { quarantined: true, ..*word }) }
-            }
-            decision @ Entry::Decision { .. } => decision,
-        };
-        let Entry::Decision { assessment, .. } = decision("gl2", 3) else { unreachable!() };
-        let shed = Entry::Decision { assessment, matrix: Matrix::Shed };
-        let records = vec![
-            decision("gl2", 1),
-            decision("gl2", 2),
-            shed,
-            word("gl2", "a", 1, Label::Nok, None),
-            by(word("gl2", "b", 1, Label::Ok, None), "Ben"),
-            quarantined,
-            word("gl2", "c", 3, Label::Nok, None),
-        ];
-        record.store(PREFIX, &batch("gl2", Place::default(), place(1), records), moment(0)).await.unwrap();
-        let known = record.labelled("gl2").await.unwrap();
-        assert_eq!(known.len(), 1, "neither a quarantined word nor a coil without a matrix teaches");
-        assert!(!known[0].coil.nok && known[0].disputed);
-        assert_eq!(known[0].coil.matrix, matrix());
-        assert_eq!(known[0].by_score, Some(Verdict::Ok));
-    });
-}
-
-/// As the program of each earlier release left it, with something in it, in a database of its own.
-async fn brought_up_to_date(url_of: impl AsyncFn(usize) -> String) {
-    use sqlx::migrate::Migrator;
-    let every = sqlx::migrate!("src/plant/migrations");
-    for released in 1..every.iter().count() {
-        let url = url_of(released).await;
-        sqlx::any::install_default_drivers();
-        let pool = sqlx::AnyPool::connect(&url).await.unwrap();
-        let then = every.iter().take(released).cloned().collect::<Vec<_>>();
-        Migrator { migrations: then.into(), ..Migrator::DEFAULT }.run(&pool).await.unwrap();
-        let then = Record { pool };
-        let said = vec![decision("gl2", 1), word("gl2", "w1", 1, Label::Nok, None)];
-        let first = batch("gl2", Place::default(), place(10), said);
-        then.store(PREFIX, &first, moment(0)).await.unwrap();
-        let before = then.coils(&Query::default()).await.unwrap();
-        let told = then.coil("gl2", "gl2-1").await.unwrap();
-        then.close().await;
-        let now = Record::open(&url).await.unwrap();
-        assert_eq!(now.coils(&Query::default()).await.unwrap(), before, "schema {released}");
-        assert_eq!(now.coil("gl2", "gl2-1").await.unwrap(), told, "schema {released}");
-        assert_eq!(now.labelled("gl2").await.unwrap()[0].coil.matrix, matrix());
-        let second = batch("gl2", place(10), place(20), vec![decision("gl2", 2)]);
-        assert_eq!(now.store(PREFIX, &second, moment(0)).await.unwrap().upto, place(20));
-        now.close().await;
-    }
-}
-
-#[test]
-fn a_record_of_every_released_schema_is_brought_up_to_date_and_keeps_what_it_has() {
-    on_a_runtime(async {
-        let folder = tempfile::tempdir().unwrap();
-        brought_up_to_date(async |n| format!("sqlite://{}/{n}.sqlite?mode=rwc", folder.path().display()))
-            .await;
-    });
-}
-
-#[test]
-fn and_on_postgresql() {
-    let Some(url) = database("and_on_postgresql") else { return };
-    on_a_runtime(async {
-        sqlx::any::install_default_drivers();
-        let pool = sqlx::AnyPool::connect(&url).await.unwrap();
-        let schema = |n: usize| format!("released_{}_{n}", std::process::id());
-        brought_up_to_date(async |n| {
-            let sql = format!("CREATE SCHEMA {}", schema(n));
-            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
-            let join = if url.contains('?') { '&' } else { '?' };
-            format!("{url}{join}options[search_path]={}", schema(n))
-        })
-        .await;
-    });
-}
-
-#[test]
-fn a_record_of_a_later_program_is_left_alone() {
-    on_a_runtime(async {
-        let (folder, record) = record().await;
-        let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-            VALUES (9999, 'of tomorrow', TRUE, x'00', 0)";
-        sqlx::query(sql).execute(&record.pool).await.unwrap();
-        record.close().await;
-        let refused = Record::in_file(&folder.path().join("record.sqlite")).await.unwrap_err();
-        assert!(refused.to_string().contains("update the older of the two"), "{refused}");
-    });
-}
-
-#[test]
-fn a_line_neither_takes_another_lines_decision_nor_speaks_about_its_coils() {
-    on_a_runtime(async {
-        let (_folder, record) = record().await;
-        // A box that somebody has taken over knows how its neighbour will name a decision, and is first.
-        let Entry::Decision { mut assessment, matrix } = decision("gl2", 1) else { unreachable!() };
-        (assessment.line, assessment.verdict) = ("gl3".into(), Verdict::Nok);
-        let forged = vec![Entry::Decision { assessment, matrix }];
-        record
-            .store("plant/gl3", &batch("gl3", Place::default(), place(1), forged), moment(0))
-            .await
-            .unwrap();
-        let own = vec![decision("gl2", 1), word("gl2", "a", 1, Label::Nok, None)];
-        record.store(PREFIX, &batch("gl2", Place::default(), place(1), own), moment(0)).await.unwrap();
-        let words = vec![
-            by(word("gl2", "b", 1, Label::Ok, None), "Ben"),
-            by(word("gl2", "c", 1, Label::Nok, Some("a")), "Ada"),
-        ];
-        record.store("plant/gl3", &batch("gl3", place(1), place(2), words), moment(0)).await.unwrap();
-        let told = record.coil("gl2", "gl2-1").await.unwrap().unwrap();
-        assert_eq!((told.words.len(), told.label.as_deref()), (1, Some("NOK")));
-        assert_eq!(told.assessment["verdict"], "OK");
-        let known = record.labelled("gl2").await.unwrap();
-        let known: Vec<_> = known.iter().map(|one| (one.coil.nok, one.disputed, &*one.by)).collect();
-        assert_eq!(known, [(true, false, "Ada")]);
-    });
-}
-
-#[test]
-fn who_corrects_himself_contradicts_nobody() {
-    on_a_runtime(async {
-        let (_folder, record) = record().await;
-        let records = vec![
-            decision("gl2", 1),
-            decision("gl2", 2),
-            decision("gl2", 3),
-            word("gl2", "a", 1, Label::Nok, None),
-            word("gl2", "b", 1, Label::Ok, None),
-            word("gl2", "c", 2, Label::Nok, None),
-            by(word("gl2", "d", 2, Label::Ok, None), "Ben"),
-            by(word("gl2", "e", 3, Label::Ok, None), "Ben"),
-            by(word("gl2", "f", 3, Label::Ok, Some("e")), "Ben"),
-            word("gl2", "g", 3, Label::Nok, None),
-        ];
-        record.store(PREFIX, &batch("gl2", Place::default(), place(1), records), moment(0)).await.unwrap();
-        let known = record.labelled("gl2").await.unwrap();
-        let told: Vec<_> = known.iter().map(|one| (&*one.decision_id, one.disputed, &*one.by)).collect();
-        assert_eq!(told, [("gl2-1", false, "Ada"), ("gl2-2", true, "Ben"), ("gl2-3", false, "Ada")]);
     });
 }
 
